@@ -1,0 +1,52 @@
+import type { Readable } from 'node:stream';
+
+/** What the store knows of a stored form. */
+export interface Stored {
+  ref: string; // name for `read`, opaque: at most 300 characters, safe on the bus and in logs
+  sizeBytes: number;
+  sha256: string; // hex, of the whole stored form
+  existed: boolean; // another put of the same key was first; these are its bytes' figures, not this put's (R5)
+}
+
+/** Bytes on their way in. Nothing is visible before `commit` and nothing stays after `abort` or a crash. */
+export interface ContentWriter {
+  /** @returns a promise when the writer wants its caller to wait (back-pressure), else `undefined`. */
+  write(chunk: Uint8Array): Promise<void> | undefined;
+  /** Makes the bytes durable (file and folder flushed). @throws ContentStoreError `unavailable` when that failed or is not known. */
+  commit(): Promise<Stored>;
+  abort(): Promise<void>;
+}
+
+/**
+ * Where message bytes live. A key is (rootId, form); it is written once: a second put never replaces (R5).
+ * Every failure that may pass is a `ContentStoreError` with code `unavailable`; `missing` means a complete answer that there is nothing.
+ */
+export interface ContentStore {
+  writer(key: { rootId: string; form: string }): ContentWriter;
+  /** For bodies that are in memory anyway (up to some 100 KB): one call, the cheapest path. */
+  put(key: { rootId: string; form: string }, bytes: readonly Uint8Array[]): Promise<Stored>;
+  /** @throws through the stream: ContentStoreError. `start` inclusive, `end` exclusive. */
+  read(ref: string, range?: { start?: number; end?: number }): Readable;
+  /** The first bytes, at most `maxBytes` (the header block). @throws ContentStoreError */
+  head(ref: string, maxBytes: number): Promise<Buffer>;
+  /** Size and digest read anew from the bytes. @throws ContentStoreError */
+  verify(ref: string): Promise<{ sizeBytes: number; sha256: string }>;
+  /** Pins a body for a parked mail: link or copy under `held/`, which no sweep touches (R13). Idempotent. */
+  hold(ref: string): Promise<void>;
+  release(ref: string): Promise<void>;
+  /** A file that can be hard-linked, when this store has one. */
+  filePath(ref: string): string | undefined;
+  /** Removes bodies older than `olderThanMs` (by their identity's time) and abandoned temporary files. @returns bodies removed. */
+  sweep(olderThan: number): Promise<number>;
+  /** Cheap and durable check that writing works (a file written and flushed). @throws ContentStoreError */
+  probe(): Promise<void>;
+}
+
+export class ContentStoreError extends Error {
+  readonly code: 'missing' | 'unavailable' | 'invalid';
+  constructor(code: 'missing' | 'unavailable' | 'invalid', message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ContentStoreError';
+    this.code = code;
+  }
+}

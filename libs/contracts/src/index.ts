@@ -1,0 +1,5 @@
+export * from './bag.ts';
+export * from './hooks.ts';
+export * from './mail.ts';
+export * from './stations.ts';
+export * from './tracking.ts';

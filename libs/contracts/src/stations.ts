@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { Address, envelope, Recipient } from './mail.ts';
+
+/**
+ * One contract per station, growing along the line. Each schema is `<station>.v<version>`; what an old reader cannot read
+ * is a new version beside the old one, and consumers take the current and the previous version (R17).
+ */
+export interface Contract<Schema extends z.ZodType = z.ZodType> {
+  readonly station: string;
+  readonly version: number;
+  readonly name: string; // `<station>.v<version>`, the AMQP type of a bag
+  readonly schema: Schema;
+}
+
+function contract<const Station extends string, Schema extends z.ZodType>(station: Station, version: number, schema: Schema) {
+  return { station, version, name: `${station}.v${version}`, schema } satisfies Contract<Schema>;
+}
+
+/** Step 1: made durable by a gateway; still in the foreign system's form. */
+export const ForeignMessage = contract('gateway.in', 1, z.object({ ...envelope }));
+export type ForeignMessage = z.output<typeof ForeignMessage.schema>;
+
+/** What the header block says, read once by the translator (step 2). Personal, so it stays in the body of a bag. */
+export const HeaderFacts = z.object({
+  messageId: z.string().max(998).optional(),
+  date: z.int().optional(), // milliseconds since the epoch
+  receivedCount: z.int().nonnegative(), // `Received` fields, ours included (E2)
+  headerBytes: z.int().nonnegative(),
+  autoSubmitted: z.boolean(), // RFC 3834: no automatic answer to it
+  priority: z.enum(['non-urgent', 'normal', 'urgent']),
+});
+export type HeaderFacts = z.output<typeof HeaderFacts>;
+
+const submitted = { ...envelope, header: HeaderFacts };
+/** Step 2: an Internet message with addresses in the organization's form, in MTS-IN. */
+export const SubmittedMail = contract('mts-in', 1, z.object(submitted));
+export type SubmittedMail = z.output<typeof SubmittedMail.schema>;
+
+const transfer = { ...submitted, storedAt: z.int() };
+/** Step 3: in the store, handed to the MTA. */
+export const TransferMail = contract('mta', 1, z.object(transfer));
+export type TransferMail = z.output<typeof TransferMail.schema>;
+
+const queued = { ...transfer, protocol: z.enum(['smtp']) };
+/** Step 3: the MTA chose the protocol and let it pass; in its SMTP queue. */
+export const QueuedMail = contract('mta.smtp', 1, z.object(queued));
+export type QueuedMail = z.output<typeof QueuedMail.schema>;
+
+/**
+ * Step 4: content verified and in the form SMTP sends, in MTS-OUT. Reports and mail from a peer site enter here,
+ * so what only steps 2 and 3 know is optional from here on.
+ */
+const outbound = { ...envelope, header: HeaderFacts.optional(), storedAt: z.int().optional(), renderedAt: z.int() };
+export const OutboundMail = contract('mts-out', 1, z.object(outbound));
+export type OutboundMail = z.output<typeof OutboundMail.schema>;
+
+const accepted = { ...outbound, submittedAt: z.int() };
+/** Step 5: accepted by Advanced Queuing, waits for the categorizer. Chunks of an expanded group come back to this station (R14). */
+export const AcceptedMail = contract('aq.pre-categorization', 1, z.object(accepted));
+export type AcceptedMail = z.output<typeof AcceptedMail.schema>;
+
+/** A recipient that was resolved to a mailbox here. */
+export const MailboxRecipient = z.object({
+  ...Recipient.shape,
+  mailbox: z.object({ id: z.string().max(300), address: z.string().max(320) }), // directory object id; primary address in lower case
+});
+export type MailboxRecipient = z.output<typeof MailboxRecipient>;
+
+/** Step 7: recipients whose mailboxes are here. */
+export const LocalDelivery = contract(
+  'store.local-delivery',
+  1,
+  z.object({ ...accepted, recipients: z.array(MailboxRecipient).min(1).max(100) }),
+);
+export type LocalDelivery = z.output<typeof LocalDelivery.schema>;
+
+const categorized = { ...accepted, categorizedAt: z.int(), targetSite: z.string().max(64).optional(), targetServer: z.string().max(64).optional() };
+/** Step 7: resolved, not for a mailbox here. With `targetSite` the recipients live at another site of the organization. */
+export const CategorizedMail = contract('aq.post-categorization', 1, z.object(categorized));
+export type CategorizedMail = z.output<typeof CategorizedMail.schema>;
+
+/** Step 8: next hop known; waits for its connector. All recipients of one mail share `destination`. */
+export const RoutedMail = contract(
+  'connector',
+  1,
+  z.object({
+    ...categorized,
+    connector: z.string().max(64),
+    destination: z.string().max(255), // next hop: a host, `[host]:port` or a domain to look up by MX
+    routedBy: z.string().max(300), // why this connector: address space and cost
+  }),
+);
+export type RoutedMail = z.output<typeof RoutedMail.schema>;
+
+/** What a report tells about one recipient, RFC 3464 §2.3. */
+export const RecipientStatus = z.object({
+  recipient: Recipient,
+  action: z.enum(['failed', 'delayed', 'delivered', 'relayed', 'expanded']),
+  status: z.string().regex(/^[245]\.\d{1,3}\.\d{1,3}$/),
+  reason: z.string().max(500), // for people and for Diagnostic-Code when there is no remote reply
+  remote: z.object({ mta: z.string().max(255), reply: z.string().max(500) }).optional(),
+});
+export type RecipientStatus = z.output<typeof RecipientStatus>;
+
+/** On the way back: what happened to some recipients of a mail; the report stage tells its sender if he is to be told. */
+export const DeliveryReport = contract(
+  'aq.reports',
+  1,
+  z.object({
+    ...envelope,
+    recipients: z.array(Recipient).min(1).max(100), // the same as in `about`, for the common reader
+    about: z.array(RecipientStatus).min(1).max(100),
+    reportedBy: z.string().max(40), // the stage
+    reportTo: Address.nullable().optional(), // other than the sender: a group's owner
+  }),
+);
+export type DeliveryReport = z.output<typeof DeliveryReport.schema>;
+
+/** Every contract in use, newest last; `previous` versions are added here when a station gets a new one. */
+export const contracts = {
+  ForeignMessage,
+  SubmittedMail,
+  TransferMail,
+  QueuedMail,
+  OutboundMail,
+  AcceptedMail,
+  LocalDelivery,
+  CategorizedMail,
+  RoutedMail,
+  DeliveryReport,
+} as const;
+
+/** The contract of a station; connector stations (`connector.<name>`) share one. */
+export function contractOf(station: string): Contract {
+  const base = station.startsWith('connector.') ? 'connector' : station;
+  const found = Object.values(contracts).find((one) => one.station === base);
+  if (found === undefined) throw new RangeError(`no contract for station ${station}`);
+  return found;
+}

@@ -1,0 +1,56 @@
+/**
+ * The directory in mail's own words. Addresses are typed (`SMTP:ada@corp.example`) and compared by `addressKey` of libs/mail;
+ * DNs are compared normalized. An adapter returns entries as they are: who gets mail is the categorizer's business.
+ */
+export interface Directory {
+  /** Who owns these addresses (any proxy address of any type). Two entries for one address means ambiguous, none unknown. */
+  byAddress(addresses: readonly string[]): Promise<Answer<Map<string, Entry[]>>>; // keyed by `addressKey`
+  /** Entries by DN; a DN that does not exist has no key. */
+  byDn(dns: readonly string[]): Promise<Answer<Map<string, Entry>>>; // keyed by `dnKey`
+  /** Entries an LDAP filter finds under a base (query-based groups), at most `limit`; `complete: false` when there were more. */
+  search(base: string, filter: string, limit: number): Promise<Answer<{ entries: Entry[]; complete: boolean }>>;
+  /** Answers when the directory can be asked now. */
+  probe(): Promise<Answer<undefined>>;
+  close(): Promise<void>;
+}
+
+/** Unreachable is never unknown: only `ok: true` is a complete answer (design invariant 7). `bad` is a question that can never be answered (a filter that does not parse). */
+export type Answer<Value> = { ok: true; value: Value } | { ok: false; reason: string; bad?: boolean };
+
+export interface Entry {
+  id: string; // objectGUID, entryUUID or a digest of the DN; stable
+  dn: string;
+  kind: 'mailbox' | 'mail-user' | 'contact' | 'group' | 'query-group' | 'other'; // `other`: not mail-enabled
+  displayName?: string;
+  nickname?: string; // mailNickname
+  givenName?: string;
+  surname?: string;
+  initials?: string;
+  primary?: string; // primary SMTP address, typed
+  addresses: string[]; // every proxy address, typed, primary first
+  legacyDn?: string; // legacyExchangeDN
+  targetAddress?: string; // typed; everything goes there
+  homeMdb?: string;
+  homeServer?: string; // last part of msExchHomeServerName, or the server in homeMDB
+  altRecipient?: string; // DN
+  deliverAndRedirect: boolean;
+  members: string[]; // DNs; empty for what is no group
+  filter?: string; // msExchDynamicDLFilter
+  filterBase?: string; // msExchDynamicDLBaseDN
+  expansionServer?: string;
+  managedBy?: string; // DN
+  hideMembership: boolean;
+  reportToOwner: boolean;
+  reportToOriginator: boolean;
+  suppressOof: boolean; // oOFReplyToOriginator is FALSE
+  restrictions: {
+    acceptFrom: string[]; // authOrig, DNs
+    rejectFrom: string[]; // unauthOrig
+    acceptMembersOf: string[]; // dLMemSubmitPerms
+    rejectMembersOf: string[]; // dLMemRejectPerms
+    requireAuthentication: boolean;
+    maxReceiveKb?: number; // delivContLength
+    maxSendKb?: number; // submissionContLength
+    maxRecipients?: number; // msExchRecipLimit
+  };
+}

@@ -1,0 +1,37 @@
+import type { Contract, Envelope } from '@mailrail/contracts';
+import type { Ledger } from '@mailrail/ledger';
+import type { OrganizationSource } from '@mailrail/organization';
+import type { Log, Metrics } from '@mailrail/telemetry';
+import type { FastifyInstance } from 'fastify';
+import type { z } from 'zod';
+import type { Outcome } from './outcome.ts';
+
+export interface HandleContext {
+  now: number; // milliseconds since the epoch, when the mail was taken
+  signal: AbortSignal; // aborted at the handler's deadline or when its channel is lost (R9)
+  redelivered: boolean;
+}
+
+/** A service as `main.ts` describes it; see `runService`. */
+export interface ServiceOptions<C extends Contract> {
+  stage: string; // service and role: `store-driver.submit`
+  station: string; // whose queue it consumes
+  consumes: C;
+  config: { AMQP_URL: string; REDIS_URL: string; ADMIN_HOST: string; ADMIN_PORT: number; PREFETCH?: number | undefined };
+  organization: OrganizationSource;
+  ledger: Ledger;
+  log: Log;
+  metrics: Metrics;
+  handle: (mail: z.output<C['schema']> & Envelope, context: HandleContext) => Promise<Outcome> | Outcome;
+  /** Mails at once, whatever their bags (B3). Default 256. */
+  concurrency?: number;
+  /** Connectors: each bag is acknowledged alone (R8). */
+  ackAlone?: boolean;
+  /** Claim every mail here by its copy (R3), counting it as accepted: `advanced-queuing` submit. */
+  claimsAccepted?: boolean;
+  handlerTimeoutMs?: number; // default 60,000
+  /** A reason why the service is not ready, beside the broker's. */
+  ready?: () => string | undefined;
+  adminRoutes?: (app: FastifyInstance) => void;
+  close?: () => Promise<void>; // after the last mail in hand has settled
+}

@@ -1,0 +1,33 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** Every metric of every service, declared once. Label values come from fixed sets: stage, station, outcome, cause; never from a message. */
+export function createMetrics(stage: string) {
+  const registry = new Registry();
+  registry.setDefaultLabels({ stage });
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    handled: new Counter({ name: 'mailrail_mails_handled_total', help: 'mails a stage decided on, by outcome', labelNames: ['outcome'], registers }),
+    handleSeconds: new Histogram({ name: 'mailrail_handle_seconds', help: 'time in the stage’s own handler', buckets: seconds, registers }),
+    waitSeconds: new Histogram({ name: 'mailrail_queue_wait_seconds', help: 'time from publication to delivery to this stage', buckets: seconds, registers }),
+    inHand: new Gauge({ name: 'mailrail_mails_in_hand', help: 'mails taken and not yet settled', registers }),
+    bagsInHand: new Gauge({ name: 'mailrail_bags_in_hand', help: 'bags taken and not yet acknowledged', registers }),
+    oldestSeconds: new Gauge({ name: 'mailrail_oldest_taken_age_seconds', help: 'age of the oldest mail taken last (now minus its publication)', registers }),
+    bagMails: new Histogram({ name: 'mailrail_bag_mails', help: 'mails in a published bag', buckets: [1, 2, 4, 8, 16], registers }),
+    published: new Counter({ name: 'mailrail_mails_published_total', help: 'mails handed on, by station', labelNames: ['station'], registers }),
+    recipients: new Counter({ name: 'mailrail_recipients_total', help: 'recipients by what became of them (E5)', labelNames: ['event'], registers }),
+    possibleDuplicates: new Counter({ name: 'possible_duplicates_total', help: 'where a duplicate may have come about (R4)', labelNames: ['cause'], registers }),
+    badmail: new Counter({ name: 'mailrail_badmail_total', help: 'mails parked in a badmail lane, by cause', labelNames: ['cause'], registers }),
+    retries: new Counter({ name: 'mailrail_retries_total', help: 'mails put on the ladder, by rung', labelNames: ['rung'], registers }),
+    broker: new Gauge({ name: 'mailrail_broker_up', help: '1 while connected to the broker and not blocked by an alarm', registers }),
+    reconnects: new Counter({ name: 'mailrail_broker_reconnects_total', help: 'times the connection pair was torn down, by cause', labelNames: ['cause'], registers }),
+    ledgerSilent: new Counter({ name: 'mailrail_ledger_silent_total', help: 'ledger calls without an answer', registers }),
+    cacheLookups: new Counter({ name: 'mailrail_directory_lookups_total', help: 'directory lookups by where the answer came from', labelNames: ['tier'], registers }),
+    refused: new Counter({ name: 'mailrail_refused_total', help: 'mail refused at the edge, by gateway and reply code', labelNames: ['gateway', 'code'], registers }),
+    sessions: new Gauge({ name: 'mailrail_sessions', help: 'open sessions by gateway or connector', labelNames: ['name'], registers }),
+  };
+}
+export type Metrics = ReturnType<typeof createMetrics>;

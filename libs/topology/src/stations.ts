@@ -1,0 +1,127 @@
+import type { Lane } from '@mailrail/contracts';
+
+/** One step of the line: the queue it is, who takes from it and where its mail may go. */
+export interface Station {
+  /** The step of the Inbound Message Transfer Process that puts mail here; 9 for the way back. Begins the queue's name. */
+  readonly step: number;
+  /** Service and role that consume it, `store-driver.submit`. */
+  readonly takenBy: string;
+  /** Stations its consumer publishes to, beside the side lanes every stage may use. `connector.*` is any connector. */
+  readonly leadsTo: readonly string[];
+  readonly lanes: readonly Lane[];
+  /** One line for the console page and the diagram. */
+  readonly holds: string;
+}
+
+/** Every station. Nothing else in the repository declares a work queue. */
+export const stations = {
+  'gateway.in': {
+    step: 1,
+    takenBy: 'translator',
+    leadsTo: ['mts-in'],
+    lanes: ['normal'],
+    holds: 'mail a gateway has made durable, still in the foreign system’s form',
+  },
+  'mts-in': { step: 2, takenBy: 'store-driver.submit', leadsTo: ['mta'], lanes: ['normal'], holds: 'Internet messages with mapped addresses' },
+  mta: { step: 3, takenBy: 'mta', leadsTo: ['mta.smtp'], lanes: ['normal'], holds: 'messages in the store, waiting for the MTA' },
+  'mta.smtp': { step: 3, takenBy: 'store-driver.transfer', leadsTo: ['mts-out'], lanes: ['normal'], holds: 'the MTA’s SMTP queue' },
+  'mts-out': {
+    step: 4,
+    takenBy: 'advanced-queuing.submit',
+    leadsTo: ['aq.pre-categorization'],
+    lanes: ['normal'],
+    holds: 'messages in SMTP form, waiting for submission to Advanced Queuing',
+  },
+  'aq.pre-categorization': {
+    step: 5,
+    takenBy: 'categorizer',
+    leadsTo: ['store.local-delivery', 'aq.post-categorization', 'mta', 'aq.pre-categorization'],
+    lanes: ['normal'],
+    holds: 'messages awaiting directory lookup',
+  },
+  'store.local-delivery': {
+    step: 7,
+    takenBy: 'store-driver.deliver',
+    leadsTo: [],
+    lanes: ['normal'],
+    holds: 'messages for mailboxes here',
+  },
+  'aq.post-categorization': {
+    step: 7,
+    takenBy: 'router',
+    leadsTo: ['connector.*'],
+    lanes: ['normal'],
+    holds: 'messages waiting to be routed',
+  },
+  'aq.reports': {
+    step: 9,
+    takenBy: 'advanced-queuing.report',
+    leadsTo: ['mts-out'],
+    lanes: ['normal'],
+    holds: 'outcomes that a sender may have to be told of',
+  },
+} as const satisfies Record<string, Station>;
+
+export type StationName = keyof typeof stations | `connector.${string}`;
+
+/** The station of one connector of the organization file. */
+export function connectorStation(name: string): `connector.${string}` {
+  return `connector.${name}`;
+}
+
+/** A connector's station, as data; the queue is `8.connector.<name>`. */
+export function stationOfConnector(name: string, kind: 'smtp' | 'routing-group'): Station {
+  return {
+    step: 8,
+    takenBy: `connectors/${kind}.${name}`,
+    leadsTo: ['aq.post-categorization'],
+    lanes: ['normal'],
+    holds: `messages for the next hops of connector ${name}`,
+  };
+}
+
+/** The rungs of the retry ladder, shared by all stages: name and wait. */
+export const ladder = [
+  { name: '1s', waitMs: 1_000 },
+  { name: '10s', waitMs: 10_000 },
+  { name: '1m', waitMs: 60_000 },
+  { name: '10m', waitMs: 600_000 },
+  { name: '15m', waitMs: 900_000 },
+  { name: '1h', waitMs: 3_600_000 },
+] as const satisfies readonly Rung[];
+export interface Rung {
+  readonly name: string;
+  readonly waitMs: number;
+}
+
+/** Exchanges: publishers know `mail` alone; the rest is plumbing. */
+export const exchanges = {
+  mail: 'mail', // topic, keyed by station
+  return: 'return', // headers, by `return-to`: where rungs dead-letter to (R11)
+  control: 'control', // fanout: marks, reloads
+  tracking: 'tracking', // topic, transient
+  probe: 'probe', // fanout, never bound: finds an alarm before a client does
+  unrouted: 'unrouted', // fanout, the alternate of `return`
+} as const;
+
+/** The queue of a station: `5.aq.pre-categorization`, `5.aq.pre-categorization.high`. */
+export function queueName(station: string, lane: Lane = 'normal'): string {
+  const step = station.startsWith('connector.') ? 8 : stations[station as keyof typeof stations]?.step;
+  if (step === undefined) throw new RangeError(`no station ${station}`);
+  return `${step}.${station}${lane === 'normal' ? '' : `.${lane}`}`;
+}
+
+/** The key a station's mail is published with on exchange `mail`. */
+export function routingKey(station: string, lane: Lane = 'normal'): string {
+  return lane === 'normal' ? station : `${station}.${lane}`;
+}
+
+export function badmailQueue(station: string): string {
+  return `${queueName(station)}.badmail`;
+}
+export function badmailKey(station: string): string {
+  return `${station}.badmail`;
+}
+export function rungQueue(name: string): string {
+  return `retry.${name}`;
+}
