@@ -1,13 +1,22 @@
 import { z } from 'zod';
 
 /** `TYPE:value`, at most 1,200 characters (an X.400 or X500 address may be long). */
-export const Address = z.string().max(1_200).regex(/^[A-Za-z0-9-]{1,16}:[^\r\n\0]*$/);
+export const Address = z
+  .string()
+  .max(1_200)
+  .regex(/^[A-Za-z0-9-]{1,16}:[^\r\n\0]*$/);
 
 export const Lane = z.enum(['high', 'normal', 'low']);
 export type Lane = z.output<typeof Lane>;
 
 /** A wish about reports, RFC 3461 §4.1; absent means the default (failure and delay). */
-export const Notify = z.union([z.literal('never'), z.array(z.enum(['success', 'failure', 'delay'])).min(1).max(3)]);
+export const Notify = z.union([
+  z.literal('never'),
+  z
+    .array(z.enum(['success', 'failure', 'delay']))
+    .min(1)
+    .max(3),
+]);
 
 /** Who a mail is for. `address` may change on the way (mapping, forwarding); `id` and `original` never do. */
 export const Recipient = z.object({
@@ -58,6 +67,7 @@ export const envelope = {
   origin: Origin,
   lane: Lane,
   attempt: z.int().min(1), // of the station the mail is at
+  waits: z.int().min(0).optional(), // returns from the ladder that were no attempt
   faults: z.int().min(0).optional(), // times a handler threw on it
   dueAt: z.int().optional(), // not before, milliseconds since the epoch
   expiresAt: z.int(), // milliseconds since the epoch

@@ -74,7 +74,12 @@ export const LocalDelivery = contract(
 );
 export type LocalDelivery = z.output<typeof LocalDelivery.schema>;
 
-const categorized = { ...accepted, categorizedAt: z.int(), targetSite: z.string().max(64).optional(), targetServer: z.string().max(64).optional() };
+const categorized = {
+  ...accepted,
+  categorizedAt: z.int(),
+  targetSite: z.string().max(64).optional(),
+  targetServer: z.string().max(64).optional(),
+};
 /** Step 7: resolved, not for a mailbox here. With `targetSite` the recipients live at another site of the organization. */
 export const CategorizedMail = contract('aq.post-categorization', 1, z.object(categorized));
 export type CategorizedMail = z.output<typeof CategorizedMail.schema>;

@@ -15,7 +15,11 @@ export interface Ledger {
   effects(keys: readonly string[]): Promise<(Effect | undefined)[] | 'silent'>;
 
   /** Says that an effect is being tried, before it is tried (R10): `offered`, or who holds it now, or what it became. */
-  offer(key: string, copyId: string, untilMs: number): Promise<{ kind: 'offered' } | { kind: 'held'; untilMs: number } | { kind: 'done'; outcome: string } | { kind: 'silent' }>;
+  offer(
+    key: string,
+    copyId: string,
+    untilMs: number,
+  ): Promise<{ kind: 'offered' } | { kind: 'held'; untilMs: number } | { kind: 'done'; outcome: string } | { kind: 'silent' }>;
 
   /** Takes an offer back: the effect did not happen. */
   withdraw(key: string, copyId: string): Promise<void>;
@@ -38,10 +42,22 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
-export type CountField = 'accepted' | 'members' | 'reports' | 'delivered' | 'handedOver' | 'failed' | 'cancelled' | 'expanded' | 'merged' | 'suppressed' | 'badmail';
+export type CountField =
+  | 'accepted'
+  | 'members'
+  | 'reports'
+  | 'delivered'
+  | 'handedOver'
+  | 'failed'
+  | 'cancelled'
+  | 'expanded'
+  | 'merged'
+  | 'suppressed'
+  | 'badmail';
 export interface Count {
   field: CountField;
-  by: number;
+  by: number; // recipients
+  once?: string; // what makes it count only once; default: the key it comes with
 }
 export type Effect = { kind: 'offered'; copyId: string; untilMs: number } | { kind: 'done'; outcome: string };
 

@@ -57,7 +57,11 @@ export function toStation(station: string, mail: Envelope): Emit {
   return { kind: 'mail', station, mail };
 }
 
-export function later(mail: Envelope, reason: string, options: { delayMs?: number; ladder?: LadderName; countAttempt?: boolean } = {}): Emit {
+export function later(
+  mail: Envelope,
+  reason: string,
+  options: { delayMs?: number; ladder?: LadderName; countAttempt?: boolean } = {},
+): Emit {
   return { kind: 'later', mail, reason, ...options };
 }
 

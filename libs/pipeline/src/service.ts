@@ -1,6 +1,6 @@
-import type { Contract, Envelope } from '@mailrail/contracts';
+import type { Contract, Envelope, Hooks, Marks } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
-import type { OrganizationSource } from '@mailrail/organization';
+import type { OrganizationSource, RetrySchedule } from '@mailrail/organization';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
@@ -30,6 +30,11 @@ export interface ServiceOptions<C extends Contract> {
   /** Claim every mail here by its copy (R3), counting it as accepted: `advanced-queuing` submit. */
   claimsAccepted?: boolean;
   handlerTimeoutMs?: number; // default 60,000
+  /** Waits for the `transport` ladder; default the organization's schedule. */
+  schedule?: () => RetrySchedule;
+  hooks?: Hooks;
+  clock?: () => number; // milliseconds since the epoch; tests turn it
+  marks?: Marks;
   /** A reason why the service is not ready, beside the broker's. */
   ready?: () => string | undefined;
   adminRoutes?: (app: FastifyInstance) => void;

@@ -1,1 +1,5 @@
+export * from './declare.ts';
+export * from './generate.ts';
+export * from './permissions.ts';
 export * from './stations.ts';
+export * from './topology.ts';

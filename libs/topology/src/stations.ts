@@ -22,7 +22,13 @@ export const stations = {
     lanes: ['normal'],
     holds: 'mail a gateway has made durable, still in the foreign system’s form',
   },
-  'mts-in': { step: 2, takenBy: 'store-driver.submit', leadsTo: ['mta'], lanes: ['normal'], holds: 'Internet messages with mapped addresses' },
+  'mts-in': {
+    step: 2,
+    takenBy: 'store-driver.submit',
+    leadsTo: ['mta'],
+    lanes: ['normal'],
+    holds: 'Internet messages with mapped addresses',
+  },
   mta: { step: 3, takenBy: 'mta', leadsTo: ['mta.smtp'], lanes: ['normal'], holds: 'messages in the store, waiting for the MTA' },
   'mta.smtp': { step: 3, takenBy: 'store-driver.transfer', leadsTo: ['mts-out'], lanes: ['normal'], holds: 'the MTA’s SMTP queue' },
   'mts-out': {

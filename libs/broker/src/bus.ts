@@ -1,0 +1,166 @@
+import type { Log, Metrics } from '@mailrail/telemetry';
+import type { ConsumeMessage } from 'amqplib';
+import { type BusSession, openSession } from './session.ts';
+
+/** A message on its way to the broker: persistent and mandatory unless said otherwise. */
+export interface OutgoingMessage {
+  exchange: string;
+  key: string;
+  body: Buffer;
+  messageId: string; // unique among unconfirmed publications: a returned message is found by it
+  type: string;
+  headers: Record<string, string | number>;
+}
+
+/** A delivery in hand. It stays the broker's until `ack`; after its channel is lost `ack` does nothing (R9). */
+export interface Delivery {
+  readonly queue: string;
+  readonly content: Buffer;
+  readonly properties: ConsumeMessage['properties'];
+  readonly redelivered: boolean;
+  readonly epoch: number;
+  ack(): void;
+}
+
+/**
+ * Why a publication did not succeed.
+ * `unknown`: no answer in time or the connection went; the message may be in the queue. `returned`: nothing is bound for its key.
+ * `refused`: the broker said no (full queue). `stale`: its delivery's channel is gone, nothing was sent (R9). `down`: no connection, nothing was sent.
+ */
+export class PublishError extends Error {
+  readonly kind: 'unknown' | 'returned' | 'refused' | 'stale' | 'down';
+  constructor(kind: PublishError['kind'], message: string) {
+    super(message);
+    this.name = 'PublishError';
+    this.kind = kind;
+  }
+}
+
+export interface BusOptions {
+  url: string; // amqp:// or amqps://
+  name: string; // shown in the console's list of connections
+  log: Log;
+  metrics?: Pick<Metrics, 'broker' | 'reconnects'>;
+  consume?: {
+    queues: readonly string[];
+    prefetch: number;
+    ackAlone?: boolean;
+    onDelivery: (delivery: Delivery) => void;
+  };
+  confirmTimeoutMs?: number; // default 5,000: after this the outcome is unknown and the pair of connections is made anew
+  probeEveryMs?: number; // default 2,000; how soon an alarm is noticed when nothing is published
+  maxUnconfirmed?: number; // default 512 messages; further ones wait
+  backoffMs?: { first: number; most: number }; // default 100 and 5,000
+  random?: () => number;
+}
+
+/** `up`: connected and confirmed lately. `blocked`: connected, but the broker takes nothing (alarm). `down`: not connected. */
+export type BusState = 'up' | 'blocked' | 'down';
+
+/**
+ * A pair of supervised connections: one publishes, one consumes, so that an alarm never stops acknowledgements. One loop keeps
+ * them: any channel that closes, consumer that is cancelled, confirm that is overdue or connection that goes tears down both,
+ * and they are made anew after a pause with jitter.
+ */
+export interface Bus {
+  /** Resolves when the broker has the message durably in every queue it was routed to. @throws PublishError */
+  publish(message: OutgoingMessage, epoch?: number): Promise<void>;
+  /** Transient, unconfirmed, dropped when it cannot go now: for what may be lost (tracking). */
+  tell(exchange: string, key: string, body: Buffer): void;
+  state(): BusState;
+  /** Consuming (where asked to), and confirmed within ten seconds. */
+  ready(): boolean;
+  /** When the supervision loop last turned, milliseconds since the epoch: a broker outage is no reason to kill a pod. */
+  lastTriedAt(): number;
+  epoch(): number;
+  unconfirmed(): number;
+  /** Resolves once the first connection stands. Never rejects; keeps trying. */
+  start(): Promise<void>;
+  /** Stops taking; what is in hand goes on. */
+  stopConsuming(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function openBus(options: BusOptions): Bus {
+  const { log, backoffMs = { first: 100, most: 5_000 }, random = Math.random } = options;
+  let session: BusSession | undefined;
+  let epoch = 0;
+  let lastTriedAt = Date.now();
+  let stopping = false;
+  let consuming = true;
+  let wake: (() => void) | undefined;
+  const { promise: started, resolve: nowStarted } = Promise.withResolvers<void>();
+
+  const pause = (waitMs: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  const supervise = async () => {
+    let failures = 0;
+    while (!stopping) {
+      lastTriedAt = Date.now();
+      let cause: string;
+      const openedAt = Date.now();
+      try {
+        epoch += 1;
+        const opened = await openSession({ ...options, ...(consuming ? {} : { consume: undefined }) }, epoch);
+        session = opened;
+        await opened.consume().catch(() => {}); // its channel is closed by that, which ends this life
+        nowStarted();
+        log.info('broker.connected', { epoch });
+        const heartbeat = setInterval(() => {
+          lastTriedAt = Date.now();
+          options.metrics?.broker.set(opened.state() === 'up' ? 1 : 0);
+        }, 1_000);
+        cause = await opened.lost;
+        clearInterval(heartbeat);
+      } catch (error) {
+        cause = error instanceof Error ? error.message : String(error);
+      }
+      session = undefined;
+      options.metrics?.broker.set(0);
+      if (stopping) break;
+      failures = Date.now() - openedAt > 10_000 ? 1 : failures + 1;
+      const waitMs = Math.round(Math.min(backoffMs.most, backoffMs.first * 2 ** Math.min(failures - 1, 10)) * (0.5 + random()));
+      log.warn('broker.lost', { cause, waitMs });
+      options.metrics?.reconnects.inc({ cause: cause.split(':', 1)[0] ?? 'unknown' });
+      await pause(waitMs);
+    }
+  };
+  let loop: Promise<void> | undefined;
+
+  return {
+    publish(message, ofEpoch) {
+      if (session === undefined) return Promise.reject(new PublishError('down', 'not connected to the broker'));
+      if (ofEpoch !== undefined && ofEpoch !== epoch) {
+        return Promise.reject(new PublishError('stale', 'the delivery this belongs to is no longer ours'));
+      }
+      return session.publish(message);
+    },
+    tell: (exchange, key, body) => session?.tell(exchange, key, body),
+    state: () => session?.state() ?? 'down',
+    ready: () => session?.ready() ?? false,
+    lastTriedAt: () => lastTriedAt,
+    epoch: () => epoch,
+    unconfirmed: () => session?.unconfirmed() ?? 0,
+    start() {
+      loop ??= supervise();
+      return started;
+    },
+    async stopConsuming() {
+      consuming = false;
+      await session?.stopConsuming();
+    },
+    async close() {
+      stopping = true;
+      wake?.();
+      await session?.close();
+      await loop;
+    },
+  };
+}

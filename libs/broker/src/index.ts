@@ -1,0 +1,2 @@
+export * from './acker.ts';
+export * from './bus.ts';

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { Bag, contracts, contractOf, hookPoints, parseSchemaName, TrackingBag } from '../src/index.ts';
+
+const fixtures = path.join(import.meta.dirname, 'fixtures');
+const read = (name: string): unknown => JSON.parse(readFileSync(path.join(fixtures, name), 'utf8'));
+
+describe('fixtures: what is on the bus of an installed version must stay readable', () => {
+  test('there is one for each contract and version', () => {
+    const expected = Object.values(contracts).map(({ name }) => `${name}.json`);
+    expect(readdirSync(fixtures).toSorted()).toEqual([...expected, 'tracking.v1.json'].toSorted());
+  });
+
+  test.each(Object.values(contracts).map((one) => [one.name, one] as const))('%s', (name, contract) => {
+    const bag = Bag.parse(read(`${name}.json`));
+    expect(bag.schema).toBe(name);
+    for (const mail of bag.mails) expect(contract.schema.parse(mail)).toEqual(mail);
+  });
+
+  test('a bag of ten recipients stays under 4 KB', () => {
+    const [mail] = Bag.parse(read('mts-in.v1.json')).mails as { recipients: object[] }[];
+    const ten = { ...mail, recipients: Array.from({ length: 10 }, () => mail?.recipients[0]) };
+    expect(JSON.stringify(ten).length).toBeLessThan(4_096);
+  });
+
+  test('tracking', () => {
+    expect(TrackingBag.parse(read('tracking.v1.json'))).toEqual(read('tracking.v1.json'));
+  });
+});
+
+describe('what a contract refuses', () => {
+  const [good] = Bag.parse(read('gateway.in.v1.json')).mails as Record<string, unknown>[];
+  const { schema } = contracts.ForeignMessage;
+  test.each([
+    ['no recipients', { recipients: [] }],
+    ['101 recipients (R15)', { recipients: Array.from({ length: 101 }, () => (good?.['recipients'] as object[])[0]) }],
+    ['an address without a type', { sender: 'ada@corp.example' }],
+    ['an address with a line end', { sender: 'SMTP:ada@corp.example\r\nBcc: all' }],
+    ['an identity that is none', { rootId: 'x' }],
+    ['33 groups deep', { expandedVia: Array.from({ length: 33 }, () => 'CN=x') }],
+    ['attempt 0', { attempt: 0 }],
+  ])('%s', (_name, change) => {
+    expect(schema.safeParse({ ...good, ...change }).success).toBe(false);
+    expect(schema.safeParse(good).success).toBe(true);
+  });
+});
+
+test('connector stations share a contract; an unknown station is a bug', () => {
+  expect(contractOf('connector.internet')).toBe(contracts.RoutedMail);
+  expect(() => contractOf('nowhere')).toThrow(RangeError);
+});
+
+test.each([
+  ['aq.pre-categorization.v12', { station: 'aq.pre-categorization', version: 12 }],
+  ['mta', undefined],
+  ['mta.vx', undefined],
+])('schema name %s', (name, parsed) => {
+  expect(parseSchemaName(name)).toEqual(parsed);
+});
+
+test('hook points are named once each', () => {
+  expect(new Set(hookPoints).size).toBe(hookPoints.length);
+});

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+/** What every service reads from its environment; a service's own `config.ts` spreads this into its schema. */
+export const serviceConfig = {
+  AMQP_URL: z.url({ protocol: /^amqps?$/ }).describe('broker to consume from and publish to'),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).describe('delivery ledger and caches'),
+  ORGANIZATION_FILE: z.string().min(1).describe('organization.yaml'),
+  CONTENT_DIR: z.string().min(1).describe('folder of the content store'),
+  ADMIN_HOST: z.string().default('127.0.0.1').describe('address of the admin port (health, metrics)'),
+  ADMIN_PORT: z.coerce.number().int().min(0).max(65_535).default(0).describe('admin port; 0 takes a free one'),
+  PREFETCH: z.coerce.number().int().min(1).max(1_000).default(64).describe('bags held unacknowledged'),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info').describe('least level that is logged'),
+};
+const ServiceConfig = z.object(serviceConfig);
+export type ServiceConfig = z.output<typeof ServiceConfig>;
+
+/** The environment of a service does not fit; the message names every wrong variable. Exit code 78 (EX_CONFIG). */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConfigError';
+  }
+}
+
+/**
+ * Reads configuration once, at the edge.
+ *
+ * @throws ConfigError naming every wrong variable at once, so that one restart is enough to fix them all.
+ */
+export function loadConfig<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv): z.output<Schema> {
+  const parsed = schema.safeParse(env);
+  if (!parsed.success) throw new ConfigError(`configuration:\n${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}

@@ -1,0 +1,34 @@
+import { type ContentStore, filesystemContentStore } from '@mailrail/content-store';
+import { type Ledger, redisLedger } from '@mailrail/ledger';
+import { organizationFile, type OrganizationSource } from '@mailrail/organization';
+import { createLog, createMetrics, type Log, type Metrics } from '@mailrail/telemetry';
+import type { ServiceConfig } from './config.ts';
+
+/** What every stage works with, opened from its configuration. */
+export interface StageBase {
+  log: Log;
+  metrics: Metrics;
+  ledger: Ledger;
+  organization: OrganizationSource;
+  content: ContentStore;
+}
+
+/**
+ * Opens log, metrics, ledger, organization and content store of one stage.
+ *
+ * @throws Error when the organization file does not exist or is not valid, naming every mistake.
+ */
+export async function openStage(
+  stage: string,
+  config: Pick<ServiceConfig, 'REDIS_URL' | 'ORGANIZATION_FILE' | 'CONTENT_DIR' | 'LOG_LEVEL'>,
+): Promise<StageBase> {
+  const log = createLog(stage, config.LOG_LEVEL);
+  const metrics = createMetrics(stage);
+  const organization = await organizationFile(config.ORGANIZATION_FILE, {
+    onChange: (snapshot) => log.info('organization.changed', { version: snapshot.version }),
+    onInvalid: (errors) => log.error('organization.invalid', { errors }),
+  });
+  const ledger = redisLedger({ url: config.REDIS_URL, log, metrics });
+  const content = filesystemContentStore({ directory: config.CONTENT_DIR });
+  return { log, metrics, ledger, organization, content };
+}

@@ -1,0 +1,85 @@
+import type { Bus } from '@mailrail/broker';
+import type { Envelope } from '@mailrail/contracts';
+import type { Ledger } from '@mailrail/ledger';
+import { newCopyId, oneLine } from '@mailrail/mail';
+import type { Log, Metrics } from '@mailrail/telemetry';
+import { badmailKey, exchanges, routingKey } from '@mailrail/topology';
+
+/** Pins a body before its mail is parked, so that no sweep takes it (R13). */
+export interface Pin {
+  hold(ref: string): Promise<void>;
+}
+
+export interface ParkingDeps {
+  bus: Pick<Bus, 'publish'>;
+  ledger: Ledger;
+  log: Log;
+  metrics: Pick<Metrics, 'badmail'>;
+  content: Pin | undefined;
+  stage: string;
+  station: string;
+}
+
+/** Puts what cannot be worked into the badmail lane of its station, with the reason and a return ticket a person can read in the console. */
+export function parking({ bus, ledger, log, metrics, content, stage, station }: ParkingDeps) {
+  const publish = (body: Buffer, type: string, headers: Record<string, string | number>, epoch: number) =>
+    bus.publish(
+      {
+        exchange: exchanges.mail,
+        key: badmailKey(station),
+        body,
+        messageId: newCopyId(),
+        type,
+        headers: { ...headers, stage, 'return-to': routingKey(station) },
+      },
+      epoch,
+    );
+
+  return {
+    /** A mail that was read. */
+    async mail(mail: Envelope, schema: string, reason: string, cause: string, epoch: number): Promise<void> {
+      try {
+        await content?.hold(mail.content.ref);
+      } catch (error) {
+        // The mail is parked all the same: a person finds it, and the reason why its body may not outlive retention.
+        log.error('badmail.not-pinned', { mailId: mail.mailId, reason: error instanceof Error ? error.message : String(error) });
+      }
+      const body = Buffer.from(JSON.stringify({ schema, mails: [mail] }));
+      await publish(
+        body,
+        schema,
+        {
+          mails: 1,
+          'mail-id': mail.mailId,
+          recipients: mail.recipients.length,
+          size: mail.content.sizeBytes,
+          reason: oneLine(reason),
+          cause,
+          attempt: mail.attempt,
+        },
+        epoch,
+      );
+      await ledger.countOnce([{ key: `badmail:${mail.mailId}`, count: { field: 'badmail', by: mail.recipients.length } }]);
+      metrics.badmail.inc({ cause });
+    },
+
+    /** One mail of a readable bag that does not fit its contract: as it was, with the place it had (B2). */
+    async rawMail(raw: unknown, schema: string, reason: string, bag: { id: string; index: number }, epoch: number): Promise<void> {
+      const body = Buffer.from(JSON.stringify({ schema, mails: [raw] }));
+      await publish(
+        body,
+        schema,
+        { mails: 1, reason: oneLine(reason), cause: 'unreadable mail', 'bag-id': bag.id, 'bag-index': bag.index },
+        epoch,
+      );
+      metrics.badmail.inc({ cause: 'unreadable mail' });
+    },
+
+    /** A whole message nobody here can read: bytes untouched. */
+    async message(bytes: Buffer, type: string, reason: string, cause: string, epoch: number): Promise<void> {
+      await publish(bytes, type, { reason: oneLine(reason), cause }, epoch);
+      metrics.badmail.inc({ cause });
+    },
+  };
+}
+export type Parking = ReturnType<typeof parking>;

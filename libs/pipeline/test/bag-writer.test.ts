@@ -1,0 +1,91 @@
+import { expect, test } from '@jest/globals';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { OutgoingMessage } from '@mailrail/broker';
+import { mailTo } from '@mailrail/testing';
+import { BagWriter } from '../src/bag-writer.ts';
+
+function recorded(maxOpenBags?: number) {
+  const sent: { message: OutgoingMessage; epoch: number | undefined; confirm: () => void; fail: (error: Error) => void }[] = [];
+  const bus = {
+    publish: (message: OutgoingMessage, epoch?: number) =>
+      new Promise<void>((resolve, reject) => {
+        sent.push({ message, epoch, confirm: resolve, fail: reject });
+      }),
+  };
+  return { sent, writer: new BagWriter(bus, undefined, maxOpenBags) };
+}
+const counts = (sent: { message: OutgoingMessage }[]) => sent.map(({ message }) => message.headers['mails']);
+
+test('one mail leaves alone, at the end of its turn', async () => {
+  const { sent, writer } = recorded();
+  const added = writer.add('mta', mailTo(['ada@corp.example']));
+  expect(sent).toHaveLength(0);
+  await turn();
+  expect(counts(sent)).toEqual([1]);
+  expect(sent[0]?.message.headers).toMatchObject({ recipients: 1, lane: 'normal', 'first-recipient-domain': 'corp.example' });
+  sent[0]?.confirm();
+  await added;
+});
+
+test('what is added in one turn for one queue leaves in bags of at most sixteen', async () => {
+  const { sent, writer } = recorded();
+  for (let index = 0; index < 40; index += 1) void writer.add('mta', mailTo(['ada@corp.example']));
+  void writer.add('mta.smtp', mailTo(['ada@corp.example']));
+  await turn();
+  expect(counts(sent)).toEqual([16, 16, 8, 1]);
+  const bag: { schema: string; mails: unknown[] } = JSON.parse(sent[0]?.message.body.toString() ?? '');
+  expect([bag.schema, bag.mails.length]).toEqual(['mta.v1', 16]);
+});
+
+test('lanes, next hops and channels do not share a bag', async () => {
+  const { sent, writer } = recorded();
+  const mail = mailTo(['ada@corp.example']);
+  const routed = (destination: string) => ({ ...mail, connector: 'internet', destination, routedBy: '' });
+  void writer.add('connector.internet', routed('a.example'), 1);
+  void writer.add('connector.internet', routed('b.example'), 1);
+  void writer.add('connector.internet', routed('b.example'), 2);
+  void writer.add('connector.internet', { ...routed('b.example'), lane: 'high' }, 1);
+  await turn();
+  expect(sent.map(({ message, epoch }) => [message.key, epoch])).toEqual([
+    ['connector.internet', 1],
+    ['connector.internet', 1],
+    ['connector.internet', 2],
+    ['connector.internet.high', 1],
+  ]);
+});
+
+test('a bag of more than one mail stays below 64 KB; a larger mail goes alone', async () => {
+  const { sent, writer } = recorded();
+  const many = Array.from({ length: 100 }, (_, index) => `${'x'.repeat(50)}${index}@corp.example`);
+  for (let index = 0; index < 6; index += 1) void writer.add('mta', mailTo(many));
+  await turn();
+  expect(sent.length).toBeGreaterThan(1);
+  for (const { message } of sent) {
+    if (message.headers['mails'] !== 1) expect(message.body.length).toBeLessThanOrEqual(65_536);
+  }
+});
+
+test('under load bags fill while others wait for their confirms, and leave with the next confirm', async () => {
+  const { sent, writer } = recorded(2);
+  for (let index = 0; index < 5; index += 1) {
+    void writer.add('mta', mailTo(['ada@corp.example']));
+    await turn();
+  }
+  expect(counts(sent)).toEqual([1, 1]);
+  sent[0]?.confirm();
+  await turn();
+  expect(counts(sent)).toEqual([1, 1, 3]);
+});
+
+test('a bag that fails fails for each of its mails, and frees its place', async () => {
+  const { sent, writer } = recorded(1);
+  const first = [writer.add('mta', mailTo(['ada@corp.example'])), writer.add('mta', mailTo(['ben@corp.example']))];
+  await turn();
+  const second = writer.add('mta', mailTo(['ada@corp.example']));
+  await turn();
+  sent[0]?.fail(new Error('refused'));
+  expect((await Promise.allSettled(first)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  await turn();
+  sent[1]?.confirm();
+  await second;
+});

@@ -1,0 +1,135 @@
+import {
+  badmailKey,
+  badmailQueue,
+  connectorStation,
+  exchanges,
+  ladder,
+  queueName,
+  routingKey,
+  rungQueue,
+  type Station,
+  stationOfConnector,
+  stations,
+} from './stations.ts';
+
+export interface ExchangeSpec {
+  name: string;
+  type: 'topic' | 'fanout' | 'headers';
+  arguments: Record<string, string>;
+}
+export interface QueueSpec {
+  name: string;
+  arguments: Record<string, string | number>;
+}
+export interface BindingSpec {
+  source: string;
+  queue: string;
+  key: string;
+  arguments: Record<string, string>;
+}
+/** Everything a line needs on its broker, derived from the stations and the organization's connectors. */
+export interface Topology {
+  stations: Record<string, Station>;
+  exchanges: ExchangeSpec[];
+  queues: QueueSpec[];
+  bindings: BindingSpec[];
+}
+
+/** What a connector must be known by to have its queue. */
+export interface ConnectorRow {
+  name: string;
+  kind: 'smtp' | 'routing-group';
+}
+
+/**
+ * Looking must not change a mail's fate: the delivery limit is far above what any number of peeks reaches, and whatever passes it
+ * goes to a lane where a person finds it, at least once (R6). `reject-publish` is what makes at-least-once take effect.
+ */
+const broker = { deliveryLimit: 1_000, parkedDeliveryLimit: 1_000_000 } as const;
+
+function quorum(deadLetterKey: string, deliveryLimit: number): QueueSpec['arguments'] {
+  return {
+    'x-queue-type': 'quorum',
+    'x-delivery-limit': deliveryLimit,
+    'x-dead-letter-exchange': exchanges.mail,
+    'x-dead-letter-routing-key': deadLetterKey,
+    'x-dead-letter-strategy': 'at-least-once',
+    'x-overflow': 'reject-publish',
+  };
+}
+
+/** Derives exchanges, queues and bindings. The order is the order of declaration: targets before what dead-letters into them. */
+export function topologyOf(connectors: readonly ConnectorRow[]): Topology {
+  const all: Record<string, Station> = { ...stations };
+  for (const { name, kind } of connectors) all[connectorStation(name)] = stationOfConnector(name, kind);
+
+  const queues: QueueSpec[] = [{ name: exchanges.unrouted, arguments: { 'x-queue-type': 'quorum' } }];
+  const bindings: BindingSpec[] = [
+    { source: exchanges.unrouted, queue: exchanges.unrouted, key: '', arguments: {} },
+    { source: exchanges.mail, queue: exchanges.unrouted, key: exchanges.unrouted, arguments: {} },
+    { source: exchanges.mail, queue: 'hold', key: 'hold', arguments: {} },
+  ];
+  queues.push({ name: 'hold', arguments: quorum(exchanges.unrouted, broker.parkedDeliveryLimit) });
+  for (const [name, station] of Object.entries(all)) {
+    queues.push({ name: badmailQueue(name), arguments: quorum(exchanges.unrouted, broker.parkedDeliveryLimit) });
+    bindings.push({ source: exchanges.mail, queue: badmailQueue(name), key: badmailKey(name), arguments: {} });
+    for (const lane of station.lanes) {
+      const queue = queueName(name, lane);
+      const key = routingKey(name, lane);
+      queues.push({ name: queue, arguments: quorum(badmailKey(name), broker.deliveryLimit) });
+      bindings.push({ source: exchanges.mail, queue, key, arguments: {} });
+      bindings.push({ source: exchanges.return, queue, key: '', arguments: { 'x-match': 'all', 'return-to': key } });
+    }
+  }
+  for (const rung of ladder) {
+    queues.push({
+      name: rungQueue(rung.name),
+      arguments: {
+        'x-queue-type': 'quorum',
+        'x-message-ttl': rung.waitMs,
+        'x-dead-letter-exchange': exchanges.return,
+        'x-dead-letter-strategy': 'at-least-once',
+        'x-overflow': 'reject-publish',
+      },
+    });
+    bindings.push({ source: exchanges.mail, queue: rungQueue(rung.name), key: rungQueue(rung.name), arguments: {} });
+  }
+  return {
+    stations: all,
+    exchanges: [
+      { name: exchanges.unrouted, type: 'fanout', arguments: {} },
+      { name: exchanges.mail, type: 'topic', arguments: {} },
+      { name: exchanges.return, type: 'headers', arguments: { 'alternate-exchange': exchanges.unrouted } },
+      { name: exchanges.control, type: 'fanout', arguments: {} },
+      { name: exchanges.tracking, type: 'topic', arguments: {} },
+      { name: exchanges.probe, type: 'fanout', arguments: {} },
+    ],
+    queues,
+    bindings,
+  };
+}
+
+/** The same as a document that RabbitMQ loads at boot (`load_definitions`) or takes at `POST /api/definitions`. */
+export function definitionsOf(topology: Topology, vhost = '/'): object {
+  return {
+    vhosts: [{ name: vhost }],
+    exchanges: topology.exchanges.map((one) => ({
+      name: one.name,
+      vhost,
+      type: one.type,
+      durable: true,
+      auto_delete: false,
+      internal: false,
+      arguments: one.arguments,
+    })),
+    queues: topology.queues.map((one) => ({ name: one.name, vhost, durable: true, auto_delete: false, arguments: one.arguments })),
+    bindings: topology.bindings.map((one) => ({
+      source: one.source,
+      vhost,
+      destination: one.queue,
+      destination_type: 'queue',
+      routing_key: one.key,
+      arguments: one.arguments,
+    })),
+  };
+}
