@@ -1,13 +1,48 @@
 // Three layers, one run, one closing line. Node strips the types itself; nothing is transformed.
-const shared = { transform: {}, extensionsToTreatAsEsm: ['.ts'], testEnvironment: 'node', rootDir: import.meta.dirname };
-const packages = '{libs,services,services/connectors,deploy}/*/test';
+const shared = {
+  transform: {},
+  extensionsToTreatAsEsm: ['.ts'],
+  testEnvironment: 'node',
+  rootDir: import.meta.dirname,
+  // Only sources are watched and searched: data of a line that runs here are not.
+  roots: ['libs', 'services', 'deploy'].map((folder) => `<rootDir>/${folder}`),
+};
+const withBrokers = { globalSetup: '<rootDir>/scripts/jest-brokers.mjs', globalTeardown: '<rootDir>/scripts/jest-brokers-stop.mjs' };
+const packages = '{libs,services,services/connectors,deploy}/*';
 
 export default {
+  maxWorkers: 2,
+  testTimeout: 60_000, // only here: a project's own is not looked at
+  reporters: ['default', '<rootDir>/scripts/jest-summary.mjs'],
   projects: [
-    { ...shared, displayName: 'unit', testMatch: [`<rootDir>/${packages}/**/!(*.broker|*.long|*.neighbour).test.ts`] },
-    { ...shared, displayName: 'broker', testMatch: [`<rootDir>/${packages}/**/*.broker.test.ts`] },
-    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/deploy/e2e/**/!(*.long|*.neighbour).test.ts'] },
-    { ...shared, displayName: 'long', testMatch: ['<rootDir>/{libs,services,services/connectors,deploy}/*/**/*.long.test.ts'] },
-    { ...shared, displayName: 'neighbours', testMatch: ['<rootDir>/{libs,services,services/connectors,deploy}/*/**/*.neighbour.test.ts'] },
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: [`<rootDir>/${packages}/test/**/!(*.broker|*.long|*.neighbour).test.ts`],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/deploy/e2e/'],
+      testTimeout: 20_000,
+    },
+    {
+      ...shared,
+      ...withBrokers,
+      displayName: 'broker',
+      testMatch: [`<rootDir>/${packages}/test/**/*.broker.test.ts`],
+      testTimeout: 60_000,
+    },
+    {
+      ...shared,
+      ...withBrokers,
+      displayName: 'e2e',
+      testMatch: ['<rootDir>/deploy/e2e/**/!(*.broker|*.long|*.neighbour).test.ts'],
+      testTimeout: 120_000,
+    },
+    { ...shared, ...withBrokers, displayName: 'long', testMatch: [`<rootDir>/${packages}/**/*.long.test.ts`], testTimeout: 900_000 },
+    {
+      ...shared,
+      ...withBrokers,
+      displayName: 'neighbours',
+      testMatch: [`<rootDir>/${packages}/**/*.neighbour.test.ts`],
+      testTimeout: 300_000,
+    },
   ],
 };

@@ -112,6 +112,7 @@ export function openBus(options: BusOptions): Bus {
         session = opened;
         await opened.consume().catch(() => {}); // its channel is closed by that, which ends this life
         nowStarted();
+        options.metrics?.broker.set(opened.state() === 'up' ? 1 : 0);
         log.info('broker.connected', { epoch });
         const heartbeat = setInterval(() => {
           lastTriedAt = Date.now();

@@ -10,10 +10,15 @@ export interface Stored {
 
 /** Bytes on their way in. Nothing is visible before `commit` and nothing stays after `abort` or a crash. */
 export interface ContentWriter {
-  /** @returns a promise when the writer wants its caller to wait (back-pressure), else `undefined`. */
+  /**
+   * Takes the next bytes and keeps them: the caller must not change them any more. A failure is told by `commit` alone.
+   *
+   * @returns a promise when the writer wants its caller to wait (back-pressure), else `undefined`. It never rejects.
+   */
   write(chunk: Uint8Array): Promise<void> | undefined;
   /** Makes the bytes durable (file and folder flushed). @throws ContentStoreError `unavailable` when that failed or is not known. */
   commit(): Promise<Stored>;
+  /** Forgets the bytes. Harmless when repeated and after a commit that failed. */
   abort(): Promise<void>;
 }
 
@@ -29,14 +34,23 @@ export interface ContentStore {
   read(ref: string, range?: { start?: number; end?: number }): Readable;
   /** The first bytes, at most `maxBytes` (the header block). @throws ContentStoreError */
   head(ref: string, maxBytes: number): Promise<Buffer>;
+  /** Size as the store has it, without reading the bytes. @throws ContentStoreError */
+  size(ref: string): Promise<number>;
   /** Size and digest read anew from the bytes. @throws ContentStoreError */
   verify(ref: string): Promise<{ sizeBytes: number; sha256: string }>;
   /** Pins a body for a parked mail: link or copy under `held/`, which no sweep touches (R13). Idempotent. */
   hold(ref: string): Promise<void>;
+  /** Takes the pin off, once the mail it was parked for has come to its end: a body past its time has no other name by then. Idempotent. */
   release(ref: string): Promise<void>;
-  /** A file that can be hard-linked, when this store has one. */
+  /** A file that can be hard-linked, when this store keeps files; it need not exist. Undefined for a reference it never gave out, too. */
   filePath(ref: string): string | undefined;
-  /** Removes bodies older than `olderThanMs` (by their identity's time) and abandoned temporary files. @returns bodies removed. */
+  /**
+   * Removes bodies from before `olderThan` and abandoned temporary files. Both the time in the identity and the time of writing
+   * must be before it: an identity from a peer whose clock is wrong must not cost a body.
+   *
+   * @param olderThan milliseconds since the epoch.
+   * @returns bodies removed; a call does a bounded amount of work, so more may be left.
+   */
   sweep(olderThan: number): Promise<number>;
   /** Cheap and durable check that writing works (a file written and flushed). @throws ContentStoreError */
   probe(): Promise<void>;

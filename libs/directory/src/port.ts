@@ -9,12 +9,22 @@ export interface Directory {
   byDn(dns: readonly string[]): Promise<Answer<Map<string, Entry>>>; // keyed by `dnKey`
   /** Entries an LDAP filter finds under a base (query-based groups), at most `limit`; `complete: false` when there were more. */
   search(base: string, filter: string, limit: number): Promise<Answer<{ entries: Entry[]; complete: boolean }>>;
+  /**
+   * Whether the entry is a member of any of these groups, however deep; DNs. Optional: a directory that cannot answer at once
+   * (Active Directory can, by its in-chain rule) leaves it out, and whoever asks walks the groups instead.
+   */
+  isMember?(person: string, groups: readonly string[]): Promise<Answer<boolean>>;
+  /** What changes when all entries may have changed (a file's digest), at most 40 characters; part of every cache key. */
+  version?(): string;
   /** Answers when the directory can be asked now. */
   probe(): Promise<Answer<undefined>>;
   close(): Promise<void>;
 }
 
-/** Unreachable is never unknown: only `ok: true` is a complete answer (design invariant 7). `bad` is a question that can never be answered (a filter that does not parse). */
+/**
+ * Unreachable is never unknown: only `ok: true` is a complete answer (design invariant 7). `bad` is a question that can never be
+ * answered: a filter that does not parse, a base that does not exist.
+ */
 export type Answer<Value> = { ok: true; value: Value } | { ok: false; reason: string; bad?: boolean };
 
 export interface Entry {
@@ -32,12 +42,13 @@ export interface Entry {
   targetAddress?: string; // typed; everything goes there
   homeMdb?: string;
   homeServer?: string; // last part of msExchHomeServerName, or the server in homeMDB
+  homeMta?: string; // DN
   altRecipient?: string; // DN
   deliverAndRedirect: boolean;
   members: string[]; // DNs; empty for what is no group
   filter?: string; // msExchDynamicDLFilter
   filterBase?: string; // msExchDynamicDLBaseDN
-  expansionServer?: string;
+  expansionServer?: string; // last part of msExchExpansionServerName
   managedBy?: string; // DN
   hideMembership: boolean;
   reportToOwner: boolean;

@@ -8,9 +8,9 @@
 export function oneLine(text: string, maxLength = 200): string {
   const clean = text
     .slice(0, maxLength * 4)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what this removes
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd\ud800-\udfff]+|\s+/gu, ' ')
+    .replace(/[\p{Cc}\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd\ud800-\udfff]+|\s+/gu, ' ')
     .replace(/ {2,}/g, ' ')
     .trim();
-  return clean.length > maxLength ? `${clean.slice(0, maxLength - 3)}...` : clean;
+  // A cut must not leave half of a surrogate pair.
+  return clean.length > maxLength ? `${clean.slice(0, maxLength - 3).replace(/[\ud800-\udbff]$/, '')}...` : clean;
 }

@@ -1,1 +1,3 @@
+export { type MaildirMailboxStoreOptions, maildirMailboxStore } from './maildir-mailbox-store.ts';
+export { type MemoryMailboxStore, memoryMailboxStore } from './memory-mailbox-store.ts';
 export * from './port.ts';

@@ -30,13 +30,22 @@ const DomainName = z
   .string()
   .max(253)
   .transform((name) => name.toLowerCase())
-  .pipe(z.string().regex(/^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/, 'a domain name (internationalized ones in their xn-- form)'));
+  .pipe(
+    z
+      .string()
+      .regex(
+        /^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/,
+        'a domain name (internationalized ones in their xn-- form)',
+      ),
+  );
 
+/** A mail domain of the organization. */
 export const Domain = z.strictObject({
   name: DomainName,
   /** authoritative: unknown recipients are refused (5.1.1); shared: unknown ones go on by address space; relay: all go on. */
   type: z.enum(['authoritative', 'shared', 'relay']),
 });
+export type Domain = z.output<typeof Domain>;
 
 /** `SMTP:*`, `SMTP:*.example`, `SMTP:example.org`, `X400:...`; a wildcard only at the beginning (a later one never matched in Exchange). */
 const AddressSpace = z.strictObject({
@@ -81,7 +90,10 @@ const Connector = z.discriminatedUnion('kind', [
     smartHosts: z.array(Host).max(10).default([]),
     tls: Tls.default('opportunistic'),
     user: z.string().optional(),
-    passwordEnv: z.string().regex(/^[A-Z_][A-Z0-9_]*$/).optional(), // name of the variable that holds it
+    passwordEnv: z
+      .string()
+      .regex(/^[A-Z_][A-Z0-9_]*$/)
+      .optional(), // name of the variable that holds it
     maxMessageBytes: Size.optional(),
     maxSessions: z.int().min(1).max(1_000).default(20),
     schedule: z.lazy(() => RetrySchedule).optional(),
@@ -134,9 +146,16 @@ export const Organization = z.strictObject({
   schedule: RetrySchedule,
   gateways: z.array(Gateway).default([]),
   connectors: z.array(Connector).default([]),
+  /** Links between other sites, so that mail for a site without a connector of ours takes the cheapest path. One way each, as connectors are. */
+  siteLinks: z
+    .array(z.strictObject({ from: Site, to: Site, cost: z.int().min(1).max(100).default(1) }))
+    .max(1_000)
+    .default([]),
   contentRetention: Duration.optional(), // default: expireAfter plus a day (R13)
 });
 export type Organization = z.output<typeof Organization>;
+/** The settings as a person writes them: defaults left out, durations and sizes as text. */
+export type OrganizationInput = z.input<typeof Organization>;
 export type GatewaySettings = Organization['gateways'][number];
 export type ConnectorSettings = Organization['connectors'][number];
 export type RetrySchedule = Organization['schedule'];

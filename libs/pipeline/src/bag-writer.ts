@@ -2,7 +2,7 @@ import type { Bus } from '@mailrail/broker';
 import { contractOf, type Envelope, maxBagBytes, maxMailsPerBag } from '@mailrail/contracts';
 import { domainOf } from '@mailrail/mail';
 import type { Metrics } from '@mailrail/telemetry';
-import { exchanges, routingKey } from '@mailrail/topology';
+import { exchanges, laneAt, routingKey } from '@mailrail/topology';
 
 interface Entry {
   json: string;
@@ -49,7 +49,7 @@ export class BagWriter {
    */
   add(station: string, mail: Envelope, epoch?: number): Promise<void> {
     const destination = 'destination' in mail && typeof mail.destination === 'string' ? mail.destination : '';
-    const key = routingKey(station, mail.lane);
+    const key = routingKey(station, laneAt(station, mail.lane));
     const way = `${key} ${destination} ${epoch ?? ''}`;
     const json = JSON.stringify(mail);
     const bytes = Buffer.byteLength(json);

@@ -1,6 +1,6 @@
 import type { Envelope } from '@mailrail/contracts';
 import { derivedId, newCopyId, oneLine } from '@mailrail/mail';
-import { exchanges, routingKey, rungQueue } from '@mailrail/topology';
+import { exchanges, laneAt, routingKey, rungQueue } from '@mailrail/topology';
 import { allFailed, failureReport } from './failure-report.ts';
 import { rungFor, waitMs } from './ladder.ts';
 import type { Emit, Outcome } from './outcome.ts';
@@ -162,7 +162,7 @@ export function settlement(
           lane: mail.lane,
           recipients: mail.recipients.length,
           size: mail.content.sizeBytes,
-          'return-to': routingKey(station, mail.lane),
+          'return-to': routingKey(station, laneAt(station, mail.lane)),
           reason: oneLine(mail.lastReason ?? 'not due yet'),
           attempt: mail.attempt,
           'sent-at-ms': now,

@@ -2,7 +2,7 @@ import { type Bus, type Delivery, PublishError } from '@mailrail/broker';
 import { Bag, type Contract, type Envelope, type Hooks, type Marks, noHooks, noMarks, parseSchemaName } from '@mailrail/contracts';
 import { newCopyId, oneLine } from '@mailrail/mail';
 import type { RetrySchedule } from '@mailrail/organization';
-import { exchanges, routingKey, rungQueue } from '@mailrail/topology';
+import { exchanges, laneAt, routingKey, rungQueue } from '@mailrail/topology';
 import { prettifyError } from 'zod';
 import type { BagWriter } from './bag-writer.ts';
 import type { Outcome } from './outcome.ts';
@@ -104,8 +104,7 @@ export class StageRunner<C extends Contract> {
     const { parking } = this.#deps;
     const type = String(delivery.properties.type ?? '');
     let json: unknown;
-    timer.unref(); // a handler without an end must not hold a stopping process
-      try {
+    try {
       json = JSON.parse(delivery.content.toString('utf8'));
     } catch {
       await this.#surely(delivery.epoch, () =>
@@ -297,6 +296,7 @@ export class StageRunner<C extends Contract> {
       if (!(decided instanceof Promise)) return decided;
       const late = Promise.withResolvers<Outcome>();
       const timer = setTimeout(() => late.resolve(transient(`no decision within ${handlerTimeoutMs / 1_000} s`)), handlerTimeoutMs);
+      timer.unref(); // a handler without an end must not hold a stopping process
       try {
         return await Promise.race([decided, late.promise]);
       } finally {
@@ -410,7 +410,7 @@ export class StageRunner<C extends Contract> {
         this.#deps.bus.publish(
           {
             exchange: exchanges.mail,
-            key: routingKey(this.#options.station, item.mail?.lane),
+            key: routingKey(this.#options.station, laneAt(this.#options.station, item.mail?.lane ?? 'normal')),
             body: Buffer.from(JSON.stringify({ schema: bag.schema, mails: [item.raw] })),
             messageId: newCopyId(),
             type: bag.schema,

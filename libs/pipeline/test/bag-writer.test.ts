@@ -37,20 +37,18 @@ test('what is added in one turn for one queue leaves in bags of at most sixteen'
   expect([bag.schema, bag.mails.length]).toEqual(['mta.v1', 16]);
 });
 
-test('lanes, next hops and channels do not share a bag', async () => {
+test('next hops and channels do not share a bag', async () => {
   const { sent, writer } = recorded();
   const mail = mailTo(['ada@corp.example']);
   const routed = (destination: string) => ({ ...mail, connector: 'internet', destination, routedBy: '' });
   void writer.add('connector.internet', routed('a.example'), 1);
   void writer.add('connector.internet', routed('b.example'), 1);
   void writer.add('connector.internet', routed('b.example'), 2);
-  void writer.add('connector.internet', { ...routed('b.example'), lane: 'high' }, 1);
   await turn();
   expect(sent.map(({ message, epoch }) => [message.key, epoch])).toEqual([
     ['connector.internet', 1],
     ['connector.internet', 1],
     ['connector.internet', 2],
-    ['connector.internet.high', 1],
   ]);
 });
 
@@ -88,4 +86,11 @@ test('a bag that fails fails for each of its mails, and frees its place', async 
   await turn();
   sent[1]?.confirm();
   await second;
+});
+
+test('a lane the next station does not have is its normal one', async () => {
+  const { sent, writer } = recorded();
+  void writer.add('mta', mailTo(['ada@corp.example'], { lane: 'high' }));
+  await turn();
+  expect(sent[0]?.message.key).toBe('mta');
 });

@@ -110,6 +110,12 @@ export const exchanges = {
   unrouted: 'unrouted', // fanout, the alternate of `return`
 } as const;
 
+/** The lane a mail goes by at a station: its own, where the station has it. */
+export function laneAt(station: string, lane: Lane): Lane {
+  const lanes: readonly Lane[] = Object.entries(stations).find(([name]) => name === station)?.[1].lanes ?? ['normal'];
+  return lanes.includes(lane) ? lane : 'normal';
+}
+
 /** The queue of a station: `5.aq.pre-categorization`, `5.aq.pre-categorization.high`. */
 export function queueName(station: string, lane: Lane = 'normal'): string {
   const step = station.startsWith('connector.') ? 8 : stations[station as keyof typeof stations]?.step;

@@ -1,0 +1,110 @@
+import { createHash, type Hash, hash } from 'node:crypto';
+import type { BodyFiles, TemporaryFile } from './body-files.ts';
+import { type Disk, writeAll, writeAllLater } from './disk.ts';
+import type { Place } from './layout.ts';
+import type { ContentWriter, Stored } from './port.ts';
+import { storeError } from './store-error.ts';
+
+/** So much is kept in memory before a file is opened; most mail never gets there and takes the short way of `put`. */
+const spillBytes = 131_072;
+/** With so much unwritten the caller is asked to wait. */
+const fullBytes = 2 * spillBytes;
+
+/** Writes bytes that are all there: one synchronous write, one flush, one link. Durable when it resolves. @throws ContentStoreError */
+export async function putBytes(bodies: BodyFiles, disk: Disk, place: Place, bytes: readonly Uint8Array[]): Promise<Stored> {
+  const whole = joined(bytes);
+  let file: TemporaryFile | undefined;
+  try {
+    bodies.prepare(place);
+    file = bodies.create();
+    writeAll(disk, file.fd, whole);
+    const flushed = disk.flushData(file.fd);
+    const sha256 = hash('sha256', whole, 'hex'); // while the disk works
+    await flushed;
+    return await bodies.publish(file, place, { sizeBytes: whole.length, sha256 });
+  } catch (error) {
+    throw storeError(error, 'storing a body');
+  } finally {
+    file?.discard();
+  }
+}
+
+/** Takes a body piece by piece; what is small is put in one go at `commit`. */
+export function contentWriter(bodies: BodyFiles, disk: Disk, place: Place): ContentWriter {
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  let sizeBytes = 0;
+  let spilling: Promise<void> | undefined; // never rejects
+  let file: TemporaryFile | undefined;
+  let digest: Hash | undefined;
+  let failure: { error: unknown } | undefined;
+  let state: 'open' | 'committed' | 'aborted' = 'open';
+
+  const take = (): Uint8Array => {
+    const bytes = joined(waiting);
+    waiting = [];
+    waitingBytes = 0;
+    return bytes;
+  };
+  const spill = async () => {
+    try {
+      while (waitingBytes >= spillBytes && state !== 'aborted') {
+        file ??= bodies.create();
+        digest ??= createHash('sha256');
+        const bytes = take();
+        const written = writeAllLater(disk, file.fd, bytes);
+        digest.update(bytes);
+        await written;
+      }
+    } catch (error) {
+      failure = { error };
+      take();
+      file?.discard();
+    }
+    spilling = undefined;
+  };
+
+  return {
+    write(chunk) {
+      if (state !== 'open') throw new Error('the writer is closed');
+      if (failure !== undefined) return undefined; // told at commit; until then the client may go on talking
+      waiting.push(chunk);
+      waitingBytes += chunk.length;
+      sizeBytes += chunk.length;
+      if (waitingBytes < spillBytes) return undefined;
+      spilling ??= spill();
+      return waitingBytes >= fullBytes ? spilling : undefined;
+    },
+    async commit() {
+      if (state !== 'open') throw new Error('the writer is closed');
+      state = 'committed';
+      await spilling;
+      if (failure !== undefined) throw storeError(failure.error, 'storing a body');
+      if (file === undefined || digest === undefined) return putBytes(bodies, disk, place, [take()]);
+      try {
+        const rest = take();
+        await writeAllLater(disk, file.fd, rest);
+        digest.update(rest);
+        bodies.prepare(place);
+        await disk.flushData(file.fd);
+        return await bodies.publish(file, place, { sizeBytes, sha256: digest.digest('hex') });
+      } catch (error) {
+        throw storeError(error, 'storing a body');
+      } finally {
+        file.discard();
+      }
+    },
+    async abort() {
+      if (state === 'committed') return;
+      state = 'aborted';
+      take();
+      await spilling;
+      file?.discard();
+    },
+  };
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const only = pieces.length === 1 ? pieces[0] : undefined;
+  return only ?? Buffer.concat(pieces);
+}

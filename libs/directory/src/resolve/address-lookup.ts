@@ -1,0 +1,52 @@
+import { addressKey, domainOf, imceaAddress, smtpMailbox, splitAddress } from '@mailrail/mail';
+import type { OrganizationSnapshot } from '@mailrail/organization';
+import type { Entry } from '../port.ts';
+import { orderedX400 } from '../x400.ts';
+
+/**
+ * The spellings a directory may know an address by, the given one first: X.400 attributes in Exchange's order, `EX:` and `X500:`
+ * for each other, and what is encapsulated in a mailbox of ours (IMCEA, MS-OXCMAIL 2.1.3.1.8).
+ */
+export function spellings(address: string, organization: OrganizationSnapshot): string[] {
+  const { type, value } = splitAddress(address);
+  switch (type) {
+    case 'SMTP': {
+      const inner = encapsulated(address, organization);
+      return inner === undefined || inner.startsWith('SMTP:') ? [address] : [address, ...spellings(inner, organization)];
+    }
+    case 'X400': {
+      const ordered = orderedX400(value);
+      return ordered === undefined || ordered === value ? [address] : [address, `X400:${ordered}`];
+    }
+    case 'EX':
+      return [address, `X500:${value}`];
+    case 'X500':
+      return [address, `EX:${value}`];
+    default:
+      return [address];
+  }
+}
+
+/** The address inside `IMCEA<type>-<encoded>@<domain of ours>`; only for our own domains, for others it is theirs to read. */
+export function encapsulated(address: string, organization: OrganizationSnapshot): string | undefined {
+  const mailbox = smtpMailbox(address);
+  if (mailbox === undefined || !/^imcea/i.test(mailbox)) return undefined;
+  const domain = domainOf(address);
+  if (domain === undefined || organization.domain(domain) === undefined) return undefined;
+  const inner = imceaAddress(mailbox.slice(0, mailbox.lastIndexOf('@')));
+  return inner === undefined || !/^[A-Z0-9-]{1,16}:[^\r\n\0]+$/.test(inner) ? undefined : inner;
+}
+
+/** Owners of the first spelling that has any. */
+export function ownersIn(found: ReadonlyMap<string, Entry[]>, candidates: readonly string[]): Entry[] {
+  for (const candidate of candidates) {
+    const owners = found.get(addressKey(candidate));
+    if (owners !== undefined && owners.length > 0) return owners;
+  }
+  return [];
+}
+
+/** `<postmaster>` without a domain is the organization's (RFC 5321 §4.5.1). */
+export function withPostmaster(address: string, organization: OrganizationSnapshot): string {
+  return address.toLowerCase() === 'smtp:postmaster' ? `SMTP:${organization.settings.postmaster}` : address;
+}

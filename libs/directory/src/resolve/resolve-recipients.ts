@@ -1,0 +1,360 @@
+import { domainOf, smtpMailbox, splitAddress } from '@mailrail/mail';
+import type { OrganizationSnapshot } from '@mailrail/organization';
+import { dnKey, isDeletedDn } from '../dn.ts';
+import { type Membership, membershipIn } from '../membership.ts';
+import type { Directory, Entry } from '../port.ts';
+import { encapsulated, ownersIn, spellings, withPostmaster } from './address-lookup.ts';
+import { expandGroups, type GroupVisit, tooMany } from './expand.ts';
+import { bare, Outcomes } from './outcomes.ts';
+import type { Incoming, Resolution, ResolveInput, Stop, Way } from './resolution.ts';
+import { isRestricted, refusalBy, type Sender } from './restrictions.ts';
+import { closedBy, type GroupNode, keptOn, type Trail, trailOf } from './trail.ts';
+
+export interface ResolveDeps {
+  directory: Directory;
+  organization: OrganizationSnapshot;
+  /** Membership for restrictions by group, kept from mail to mail; without it each call walks anew. */
+  membership?: Membership;
+  /** A group with more members becomes mails of their own. Default 100 (R14); Infinity resolves everybody here. */
+  largeOver?: number;
+  /** Is told what happens, a line each. */
+  explain?: (line: string) => void;
+}
+
+/** Objects one mail may be forwarded over. */
+const maxForwards = 32;
+
+/** One recipient on his way. */
+interface Item<R extends Incoming> {
+  way: Way<R>;
+  trail: Trail | undefined;
+  at: { kind: 'address'; address: string } | { kind: 'dn'; dn: string } | { kind: 'entry'; entry: Entry };
+  forwards: number;
+  /** A second copy, made where a mailbox kept the first: known by its own address. */
+  second: boolean;
+}
+
+/**
+ * Resolves the recipients of a mail in Exchange's order: the sender first, recipients in one question, redirections, restrictions,
+ * groups by their members, each directory object once. It asks the directory and decides; it changes nothing.
+ *
+ * Each recipient has its own outcome. Only two things stop all: a limit of the sender (`refused`) and a directory that does not
+ * answer (`unavailable`), which is never taken for an unknown recipient.
+ */
+export async function resolveRecipients<R extends Incoming>(input: ResolveInput<R>, deps: ResolveDeps): Promise<Resolution<R>> {
+  const { directory, organization, largeOver = 100, explain } = deps;
+  const { settings } = organization;
+  const membership = deps.membership ?? membershipIn(directory);
+  const outcomes = new Outcomes<R>(explain === undefined ? undefined : (text) => explain(text()));
+  const seenGroups = new Map<string, GroupNode>();
+  const seenEntries = new Set<string>();
+  const seenDns = new Map<string, Entry | 'mail' | 'none'>();
+  const expanded = input.expandedVia.length > 0;
+  const firstTrail = trailOf(input.expandedVia);
+  let sender: Sender = { entry: undefined, trusted: input.trusted, report: input.report, sizeBytes: input.sizeBytes };
+  let maxRecipients = settings.limits.recipientsAfterExpansion;
+
+  let items = input.recipients.map((source): Item<R> => {
+    const address = withPostmaster(source.address, organization);
+    return {
+      way: { source, groups: [], reverse: { kind: 'sender' } },
+      trail: firstTrail,
+      at: { kind: 'address', address },
+      forwards: 0,
+      second: false,
+    };
+  });
+  const senderSpellings = input.sender === null || expanded ? [] : spellings(input.sender, organization);
+  for (let round = 0; items.length > 0; round += 1) {
+    const found = await lookUp(items, round === 0 ? senderSpellings : []);
+    if ('kind' in found) return found;
+    if (round === 0 && !expanded) {
+      const owners = ownersIn(found.byAddress, senderSpellings);
+      const stop = limitsOf(owners.length === 1 ? owners[0] : undefined);
+      if (stop !== undefined) return stop;
+    }
+    const next: Item<R>[] = [];
+    const visits: GroupVisit<R>[] = [];
+    for (const item of items) {
+      const stop = await step(item, found, next, visits);
+      if (stop !== undefined) return stop;
+    }
+    if (visits.length > 0) {
+      const stop = await expand(visits, next);
+      if (stop !== undefined) return stop;
+    }
+    items = next;
+  }
+  outcomes.settle();
+  if (!expanded && outcomes.count() > maxRecipients) return tooMany(maxRecipients);
+  return outcomes.resolution();
+
+  /** The sender as the directory knows him, and what that limits. */
+  function limitsOf(entry: Entry | undefined): Stop | undefined {
+    sender = { ...sender, entry };
+    outcomes.note(() => `sender ${input.sender === null ? '<>' : bare(input.sender)}: ${senderText(entry, input)}`);
+    if (entry === undefined || input.report) return undefined;
+    const { maxSendKb, maxRecipients: own } = entry.restrictions;
+    // The sender's own number goes before the organization's, if he is who he says; else only where it is the stricter one.
+    if (own !== undefined) maxRecipients = input.trusted ? own : Math.min(own, maxRecipients);
+    if (maxSendKb !== undefined && input.sizeBytes > maxSendKb * 1_024) {
+      return { kind: 'refused', status: '5.2.3', reason: `the sender may send messages of at most ${maxSendKb} KB` };
+    }
+    return undefined;
+  }
+
+  async function lookUp(asking: readonly Item<R>[], more: readonly string[]): Promise<Found | Stop> {
+    const addresses = [...more];
+    const dns: string[] = [];
+    for (const { at } of asking) {
+      if (at.kind === 'address') addresses.push(...spellings(at.address, organization));
+      else if (at.kind === 'dn') dns.push(at.dn);
+    }
+    const byAddress = addresses.length === 0 ? none : await directory.byAddress(addresses);
+    if (!byAddress.ok) return { kind: 'unavailable', reason: byAddress.reason };
+    const byDn = dns.length === 0 ? noEntries : await directory.byDn(dns);
+    if (!byDn.ok) return { kind: 'unavailable', reason: byDn.reason };
+    return { byAddress: byAddress.value, byDn: byDn.value };
+  }
+
+  async function step(item: Item<R>, found: Found, next: Item<R>[], visits: GroupVisit<R>[]): Promise<Stop | undefined> {
+    const { way, trail, at } = item;
+    if (at.kind === 'entry') return object(item, at.entry, next, visits, true);
+    if (at.kind === 'dn') {
+      const entry = found.byDn.get(dnKey(at.dn));
+      if (entry !== undefined) return object(item, entry, next, visits, false);
+      if (item.second) {
+        outcomes.problems += 1;
+        outcomes.note(() => 'forwards to an object that does not exist; the mailbox keeps its copy');
+      } else outcomes.fail(way, trail, '5.1.1', 'forwards to an object that does not exist');
+      return undefined;
+    }
+    const owners = ownersIn(found.byAddress, spellings(at.address, organization));
+    if (owners.length > 1) outcomes.fail(way, trail, '5.1.4', 'more than one object of the directory has this address');
+    else if (owners[0] === undefined) unknown(item, at.address, next);
+    else return object(item, owners[0], next, visits, false);
+    return undefined;
+  }
+
+  /** An address nobody has: what it means depends on whose domain it is. */
+  function unknown(item: Item<R>, address: string, next: Item<R>[]): void {
+    const { way, trail } = item;
+    const { type } = splitAddress(address);
+    if (type === 'EX' || type === 'X500') outcomes.fail(way, trail, '5.1.1', 'no object of the directory has this address');
+    else if (type !== 'SMTP') outcomes.onward(way, trail, address);
+    else {
+      const domain = domainOf(address);
+      if (domain === undefined || domain === '') outcomes.fail(way, trail, '5.1.3', 'the address has no domain');
+      else if (organization.domain(domain)?.type !== 'authoritative') outcomes.onward(way, trail, address);
+      else ours(item, address, next);
+    }
+  }
+
+  /** Nobody has an address of a domain that is all ours. */
+  function ours(item: Item<R>, address: string, next: Item<R>[]): void {
+    const { way, trail } = item;
+    const postmaster = `SMTP:${settings.postmaster}`;
+    const local = (smtpMailbox(address) ?? '').replace(/@[^@]*$/, '').toLowerCase();
+    if (local === 'postmaster' && address.toLowerCase() !== postmaster.toLowerCase()) {
+      outcomes.note(() => `${bare(address)}: the organization's postmaster`);
+      next.push({ ...item, at: { kind: 'address', address: postmaster } });
+      return;
+    }
+    const inner = encapsulated(address, organization);
+    // Whoever may not send to other systems must not do so by wrapping their addresses into ours (S1).
+    if (inner !== undefined && !/^(EX|X500):/.test(inner) && (input.trusted || item.forwards > 0) && item.forwards < maxForwards) {
+      outcomes.note(() => `${bare(address)}: is ${bare(inner)}, encapsulated`);
+      next.push({ ...item, at: { kind: 'address', address: inner }, forwards: item.forwards + 1 });
+      return;
+    }
+    outcomes.fail(way, trail, '5.1.1', 'no object of the directory has this address');
+  }
+
+  /** An object of the directory, reached by address, by forwarding or as a member (then it was admitted already). */
+  async function object(
+    item: Item<R>,
+    entry: Entry,
+    next: Item<R>[],
+    visits: GroupVisit<R>[],
+    admitted: boolean,
+  ): Promise<Stop | undefined> {
+    const { trail } = item;
+    const way = item.second && entry.primary !== undefined ? { ...item.way, member: entry.primary } : item.way;
+    outcomes.note(
+      () => `${bare(item.at.kind === 'address' ? item.at.address : (way.member ?? way.source.address))}: ${entry.kind} ${entry.dn}`,
+    );
+    if (!admitted) {
+      const closed = closedBy(trail, entry);
+      if (closed === 'harmless') {
+        outcomes.merge(trail, () => 'comes back to where it was: a duplicate, merged');
+        return undefined;
+      }
+      if (closed === 'broken') {
+        // A contact whose target is its own proxy address in a domain others share: its mailbox is there.
+        const target = item.at.kind === 'address' ? item.at.address : undefined;
+        const domain = target === undefined ? undefined : domainOf(target);
+        if (
+          target !== undefined &&
+          trail?.id === entry.id &&
+          domain !== undefined &&
+          organization.domain(domain)?.type !== 'authoritative'
+        ) {
+          outcomes.onward(way, trail, target);
+        } else outcomes.fail(way, trail, '5.4.6', 'forwarding leads in a circle');
+        return undefined;
+      }
+      if (closed !== 'no') {
+        outcomes.waitFor(way, trail, closed);
+        return undefined;
+      }
+      const again = alreadySeen(item, way, entry);
+      if (again) return undefined;
+      const admits = await admitsTo(entry, way, trail);
+      if (typeof admits !== 'boolean') return admits;
+      if (!admits) return undefined;
+    }
+    if (entry.kind === 'group' || entry.kind === 'query-group') group(item, way, entry, visits);
+    else person(item, way, entry, next);
+    return undefined;
+  }
+
+  /** Whether this object has its outcome already, from another recipient of the mail. */
+  function alreadySeen(item: Item<R>, way: Way<R>, entry: Entry): boolean {
+    const node = seenGroups.get(entry.id);
+    if (node !== undefined) {
+      if (item.forwards > 0 && !keptOn(item.trail)) outcomes.waitFor(way, item.trail, node);
+      else outcomes.merge(item.trail, () => 'a group that is expanded already, merged');
+      return true;
+    }
+    // Who is forwarded to may be an end of several ways; that is for the delivery to see. Who is addressed is met once.
+    if (item.forwards > 0) return false;
+    if (seenEntries.has(entry.id)) {
+      outcomes.merge(item.trail, () => 'reached once more, merged');
+      return true;
+    }
+    seenEntries.add(entry.id);
+    return false;
+  }
+
+  function group(item: Item<R>, way: Way<R>, entry: Entry, visits: GroupVisit<R>[]): void {
+    const address = entry.primary ?? entry.addresses[0] ?? way.source.address;
+    if (!isElsewhere(entry)) {
+      const node: GroupNode = { id: entry.id, ends: false };
+      seenGroups.set(entry.id, node);
+      visits.push({ entry, address, node, way, trail: item.trail });
+      return;
+    }
+    const server = organization.serverRow(entry.expansionServer ?? '');
+    if (server === undefined) outcomes.fail(way, item.trail, '5.2.4', 'the server that expands the group is not one of the organization');
+    else outcomes.onward(way, item.trail, address, server);
+  }
+
+  function isElsewhere({ expansionServer }: Entry): boolean {
+    return expansionServer !== undefined && expansionServer.toLowerCase() !== settings.server.toLowerCase();
+  }
+
+  /** A mailbox, a contact, an account whose mail lives elsewhere. */
+  function person(item: Item<R>, way: Way<R>, entry: Entry, next: Item<R>[]): void {
+    const { trail } = item;
+    const passed = (keeps: boolean): Trail => ({ id: entry.id, kind: 'forward', keeps, up: trail });
+    if (item.forwards >= maxForwards) {
+      outcomes.fail(way, trail, '5.4.6', `forwarded more than ${maxForwards} times`);
+      return;
+    }
+    if (entry.targetAddress !== undefined) {
+      redirect({ way, trail: passed(false), forwards: item.forwards + 1, second: false }, entry.targetAddress, next);
+      return;
+    }
+    if (entry.kind === 'contact') {
+      outcomes.fail(way, trail, '5.1.3', 'a contact without the address it stands for');
+      return;
+    }
+    if (entry.kind !== 'mailbox') {
+      outcomes.fail(way, trail, '5.1.1', 'the object of the directory has no mailbox and no address elsewhere');
+      return;
+    }
+    const { altRecipient: dn } = entry;
+    const forwarded: Omit<Item<R>, 'at' | 'second'> = { way, trail: passed(entry.deliverAndRedirect), forwards: item.forwards + 1 };
+    if (dn !== undefined && !entry.deliverAndRedirect) {
+      outcomes.note(() => `${bare(entry.primary ?? '')}: forwards to ${dn} and keeps nothing`);
+      next.push({ ...forwarded, at: { kind: 'dn', dn }, second: false });
+      return;
+    }
+    home(way, trail, entry);
+    if (dn === undefined) return;
+    outcomes.note(() => `${bare(entry.primary ?? '')}: keeps a copy and forwards to ${dn}`);
+    next.push({ ...forwarded, at: { kind: 'dn', dn }, second: true });
+  }
+
+  function redirect(item: Omit<Item<R>, 'at'>, target: string, next: Item<R>[]): void {
+    const { type } = splitAddress(target);
+    const domain = domainOf(target);
+    outcomes.note(() => `stands for ${bare(target)}`);
+    if (type === 'SMTP' && (domain === undefined || domain === ''))
+      outcomes.fail(item.way, item.trail, '5.1.3', 'the address it stands for has no domain');
+    else if (type === 'EX' || type === 'X500' || (domain !== undefined && organization.domain(domain) !== undefined)) {
+      next.push({ ...item, at: { kind: 'address', address: target } });
+    } else outcomes.onward(item.way, item.trail, target);
+  }
+
+  /** Where a mailbox is. */
+  function home(way: Way<R>, trail: Trail | undefined, entry: Entry): void {
+    const { primary, homeServer, homeMta } = entry;
+    const server = homeServer === undefined ? undefined : organization.serverRow(homeServer);
+    if (primary === undefined) outcomes.fail(way, trail, '5.1.0', 'the mailbox has no mail address');
+    else if (homeMta !== undefined && isDeletedDn(homeMta)) outcomes.fail(way, trail, '5.1.6', 'the server of the mailbox was removed');
+    else if (server === undefined) outcomes.fail(way, trail, '5.1.6', 'the server of the mailbox is not one of the organization');
+    else if (server.name.toLowerCase() === settings.server.toLowerCase()) outcomes.deliver(way, trail, entry, primary);
+    else outcomes.onward(way, trail, primary, server);
+  }
+
+  /** Whether an object takes this mail; a refusal is told here. What came through a group was asked where that was expanded. */
+  async function admitsTo(entry: Entry, way: Way<R>, trail: Trail | undefined): Promise<boolean | Stop> {
+    if (!isRestricted(entry)) return true;
+    const refusal = await refusalBy(entry, expanded ? { ...sender, report: true } : sender, membership);
+    if (!refusal.ok) return { kind: 'unavailable', reason: refusal.reason };
+    if (refusal.value === undefined) return true;
+    outcomes.fail(way, trail, refusal.value.status, refusal.value.reason);
+    return false;
+  }
+
+  async function expand(visits: readonly GroupVisit<R>[], next: Item<R>[]): Promise<Stop | undefined> {
+    const leavesOf = await expandGroups(visits, {
+      directory,
+      outcomes,
+      maxDepth: settings.limits.expansionDepth,
+      depthBefore: input.expandedVia.length,
+      maxRecipients: expanded ? settings.limits.recipientsAfterExpansion : maxRecipients,
+      keepEntries: largeOver,
+      seenGroups,
+      seenEntries,
+      seenDns,
+      admits: admitsTo,
+      isElsewhere,
+    });
+    if (!Array.isArray(leavesOf)) return leavesOf;
+    for (const [index, leaves] of leavesOf.entries()) {
+      const visit = visits[index];
+      if (visit === undefined) continue;
+      if (leaves.length > largeOver) outcomes.chunk(visit.entry.id, leaves);
+      else {
+        for (const { entry, way, trail } of leaves) {
+          if (entry !== undefined) next.push({ way, trail, at: { kind: 'entry', entry }, forwards: 0, second: false });
+        }
+      }
+    }
+    return undefined;
+  }
+}
+
+interface Found {
+  byAddress: ReadonlyMap<string, Entry[]>;
+  byDn: ReadonlyMap<string, Entry>;
+}
+const none = { ok: true, value: new Map<string, Entry[]>() } as const;
+const noEntries = { ok: true, value: new Map<string, Entry>() } as const;
+
+function senderText(entry: Entry | undefined, { trusted, report }: { trusted: boolean; report: boolean }): string {
+  const who = entry === undefined ? 'not in the directory' : `${entry.kind} ${entry.dn}`;
+  return `${who}, ${report ? 'a report of ours' : trusted ? 'authenticated or from inside' : 'anonymous'}`;
+}

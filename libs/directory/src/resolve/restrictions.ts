@@ -1,0 +1,73 @@
+import { dnKey } from '../dn.ts';
+import type { Membership } from '../membership.ts';
+import type { Answer, Entry } from '../port.ts';
+
+/** Who sends, as far as rights go. */
+export interface Sender {
+  entry: Entry | undefined; // undefined for who is not in the directory, or not alone with this address
+  trusted: boolean;
+  report: boolean;
+  sizeBytes: number;
+}
+
+export interface Refusal {
+  status: string;
+  reason: string;
+}
+
+/**
+ * Whether a directory object takes mail of this size from this sender: `undefined` when it does. Refusing goes before allowing;
+ * who is not trusted satisfies no allow-list (S7), and is taken for who he says where that only refuses more.
+ */
+export async function refusalBy(entry: Entry, sender: Sender, membership: Membership): Promise<Answer<Refusal | undefined>> {
+  const { restrictions } = entry;
+  if (restrictions.maxReceiveKb !== undefined && sender.sizeBytes > restrictions.maxReceiveKb * 1_024) {
+    return refused('5.2.3', `the recipient takes messages of at most ${restrictions.maxReceiveKb} KB`);
+  }
+  if (sender.report) return allowed;
+
+  const { rejectFrom, rejectMembersOf, acceptFrom, acceptMembersOf, requireAuthentication } = restrictions;
+  if (sender.entry !== undefined) {
+    if (names(rejectFrom, sender.entry)) return refused('5.7.1', 'the recipient does not take mail from this sender');
+    if (rejectMembersOf.length > 0) {
+      const member = await membership.isMember(sender.entry, rejectMembersOf);
+      if (!member.ok && member.bad !== true) return member;
+      if (!member.ok || member.value) return refused('5.7.1', 'the recipient does not take mail from members of a group the sender is in');
+    }
+  }
+  if (requireAuthentication && (!sender.trusted || sender.entry === undefined)) {
+    return refused('5.7.1', 'the recipient takes mail only from authenticated senders of the organization');
+  }
+  if (acceptFrom.length === 0 && acceptMembersOf.length === 0) return allowed;
+  if (sender.trusted && sender.entry !== undefined) {
+    if (names(acceptFrom, sender.entry)) return allowed;
+    if (acceptMembersOf.length > 0) {
+      const member = await membership.isMember(sender.entry, acceptMembersOf);
+      if (!member.ok && member.bad !== true) return member;
+      if (member.ok && member.value) return allowed;
+    }
+  }
+  return refused('5.7.1', 'the recipient takes mail only from certain senders');
+}
+
+/** Whether the object restricts anything at all; most do not, and need no asking. */
+export function isRestricted({ restrictions: r }: Entry): boolean {
+  return (
+    r.requireAuthentication ||
+    r.maxReceiveKb !== undefined ||
+    r.acceptFrom.length > 0 ||
+    r.rejectFrom.length > 0 ||
+    r.acceptMembersOf.length > 0 ||
+    r.rejectMembersOf.length > 0
+  );
+}
+
+const allowed: Answer<Refusal | undefined> = { ok: true, value: undefined };
+function refused(status: string, reason: string): Answer<Refusal | undefined> {
+  return { ok: true, value: { status, reason } };
+}
+function names(dns: readonly string[], { dn }: Entry): boolean {
+  if (dns.length === 0) return false;
+  const key = dnKey(dn);
+  return dns.some((one) => dnKey(one) === key);
+}

@@ -1,0 +1,492 @@
+import { fromBase64, parsePlain } from './auth.ts';
+import { CommandLines } from './command-lines.ts';
+import { type BodyReceiver, DotBody } from './dot-body.ts';
+import { parseMail, parseRcpt } from './parameters.ts';
+import { type Reply, replies, replyLine } from './reply.ts';
+import type { Answer, ContentFault, Extension, MailCommand, ServerEvent, ServerOptions } from './server-types.ts';
+
+/** Input that may wait for an answer before the host is told to stop reading. */
+const pauseAboveBytes = 32_768;
+
+type Phase = 'new' | 'commands' | 'auth' | 'content' | 'tls' | 'closed';
+type Question = 'mail' | 'rcpt' | 'data' | 'content-end' | 'auth' | 'starttls';
+
+interface Transaction {
+  mail: MailCommand;
+  accepted: number;
+  refused: number;
+}
+
+/**
+ * The server's side of an SMTP session (RFC 5321), without I/O: the host gives it what the client sent and gets events; questions
+ * are answered in their own time with `answer`. Commands are worked strictly in the order they came, whatever their grouping
+ * (RFC 2920), and the replies of a group leave together.
+ *
+ * The host owns the connection and the clock: time limits end a session with `end`. Memory is bounded by what the host gives
+ * before it heeds `pause`, and by one command line.
+ */
+export class ServerSession {
+  readonly #options: ServerOptions;
+  readonly #emit: (event: ServerEvent) => void;
+  readonly #extensions: ReadonlySet<Extension>;
+  readonly #input = new CommandLines();
+  #phase: Phase = 'new';
+  #question: Question | undefined;
+  #running = false;
+  #ending = false;
+  #paused = false;
+  #out = '';
+  #command = ''; // the verb at work, for `refused`
+
+  #hello: 'HELO' | 'EHLO' | undefined;
+  #secure: boolean;
+  #authenticated = false;
+  #siteExtension = false;
+  #auth: { mechanism: 'PLAIN' } | { mechanism: 'LOGIN'; user?: string } | undefined;
+  #transaction: Transaction | undefined;
+  #body: BodyReceiver | undefined;
+  #aborted = false; // the host was told to drop the content at hand
+  #errors = 0;
+  #authFailures = 0;
+  #refusedRecipients = 0;
+
+  /** @param emit is called while the session works, and may answer at once. */
+  constructor(options: ServerOptions, emit: (event: ServerEvent) => void) {
+    this.#options = options;
+    this.#emit = emit;
+    this.#extensions = new Set(options.extensions);
+    this.#secure = options.secure ?? false;
+  }
+
+  get secure(): boolean {
+    return this.#secure;
+  }
+  get authenticated(): boolean {
+    return this.#authenticated;
+  }
+  /** A mail is under way: from MAIL until its last reply. */
+  get inTransaction(): boolean {
+    return this.#transaction !== undefined || this.#question === 'content-end';
+  }
+  get waitsForHost(): boolean {
+    return this.#question !== undefined;
+  }
+  get inContent(): boolean {
+    return this.#phase === 'content';
+  }
+  get closed(): boolean {
+    return this.#phase === 'closed';
+  }
+
+  /** Greets the client. @param refusal instead of a greeting: the session is over with it (421, 554). */
+  start(refusal?: Reply): void {
+    if (this.#phase !== 'new') throw new Error('the session has started');
+    if (refusal !== undefined) return this.#endWith(refusal, 'refused');
+    const { hostname, banner = 'ESMTP' } = this.#options;
+    this.#phase = 'commands';
+    this.#reply({ code: 220, text: `${hostname} ${banner}` });
+    this.#run();
+  }
+
+  /** The peer has proved to be a site of the organization: XMAILRAIL is offered from the next EHLO on, and taken from now on. */
+  enableSiteExtension(): void {
+    this.#siteExtension = true;
+  }
+
+  /** Bytes the client sent. They are not copied: the host must not change them. */
+  receive(chunk: Buffer): void {
+    if (this.#phase === 'closed' || this.#phase === 'tls') return;
+    this.#input.add(chunk);
+    if (this.#phase !== 'new') this.#run();
+    this.#steer();
+  }
+
+  /** Answers the open question. @throws Error when there is none: a host's mistake. Ignored after the end of the session. */
+  answer(answer: Answer): void {
+    if (this.#phase === 'closed') return;
+    const question = this.#question;
+    if (question === undefined) throw new Error('there is no question to answer');
+    this.#question = undefined;
+    if (!answer.accept && answer.reply.code === 421) {
+      if (question === 'content-end') this.#transaction = undefined;
+      return this.#endWith(answer.reply, 'refused');
+    }
+    this.#settle(question, answer);
+    this.#run();
+    this.#steer();
+  }
+
+  /** TLS is up: everything learned before is forgotten (RFC 3207 §4.2). */
+  tlsStarted(): void {
+    if (this.#phase !== 'tls') throw new Error('tlsStarted without an accepted STARTTLS');
+    this.#secure = true;
+    this.#hello = undefined;
+    this.#authenticated = false;
+    this.#siteExtension = false;
+    this.#phase = 'commands';
+  }
+
+  /** The host ends the session with a reply of its own: a time limit, a stop. */
+  end(reply: Reply): void {
+    if (this.#phase !== 'closed') this.#endWith(reply, 'ended');
+  }
+
+  /** The connection is gone: a content that was under way is told to be dropped, nothing is sent any more. */
+  clientGone(): void {
+    if (this.#phase === 'closed') return;
+    this.#abandon('client-gone');
+    this.#phase = 'closed';
+    this.#question = undefined;
+    this.#out = '';
+    this.#input.discard();
+  }
+
+  #run(): void {
+    if (this.#running) return; // an answer from inside an event: the loop below goes on
+    this.#running = true;
+    try {
+      while (this.#question === undefined && this.#step());
+    } finally {
+      this.#running = false;
+    }
+    if (this.#question === undefined) this.#flush();
+  }
+
+  /** @returns false when there is nothing to do now. */
+  #step(): boolean {
+    switch (this.#phase) {
+      case 'content':
+        return this.#content();
+      case 'commands':
+      case 'auth': {
+        const line = this.#input.next();
+        if (line === undefined) return false;
+        if (line.kind === 'line') {
+          if (this.#phase === 'auth') this.#authLine(line.text);
+          else this.#commandLine(line.text);
+          return true;
+        }
+        this.#command = this.#phase === 'auth' ? 'AUTH' : '';
+        this.#phase = 'commands';
+        this.#auth = undefined;
+        this.#mistake(line.kind === 'too-long' ? replies.lineTooLong : replies.badLineEnd);
+        return true;
+      }
+      case 'new':
+      case 'tls':
+      case 'closed':
+        return false;
+    }
+  }
+
+  #commandLine(text: string): void {
+    const space = text.indexOf(' ');
+    const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
+    const rest = space < 0 ? '' : text.slice(space + 1).trim();
+    this.#command = /^[A-Z]{1,10}$/.test(verb) ? verb : '';
+    if (this.#options.requireTls === true && !this.#secure && !beforeTls.has(verb)) return this.#mistake(replies.tlsRequired);
+
+    switch (verb) {
+      case 'EHLO':
+      case 'HELO':
+        return this.#helloCommand(verb, rest);
+      case 'MAIL':
+        return this.#mailCommand(rest);
+      case 'RCPT':
+        return this.#rcptCommand(rest);
+      case 'DATA':
+        return this.#dataCommand(rest);
+      case 'RSET':
+        this.#forget();
+        return this.#reply(replies.ok);
+      case 'NOOP':
+        return this.#reply(replies.ok);
+      case 'QUIT':
+        return this.#endWith(replies.closing, 'quit');
+      case 'STARTTLS':
+        return this.#starttlsCommand(rest);
+      case 'AUTH':
+        return this.#authCommand(rest);
+      case 'VRFY':
+        return rest === '' ? this.#mistake(replies.badArguments) : this.#reply(replies.cannotVerify);
+      case 'HELP':
+        return this.#reply(replies.help);
+      default:
+        if (notImplemented.has(verb)) return this.#mistake(replies.notImplemented);
+        // Another protocol talks to us, perhaps for somebody else: nothing good follows.
+        if (otherProtocols.has(verb)) return this.#endWith(replies.unknownCommand, 'errors');
+        return this.#mistake(replies.unknownCommand);
+    }
+  }
+
+  #helloCommand(verb: 'EHLO' | 'HELO', name: string): void {
+    if (name === '' || name.length > 255 || /\s/.test(name)) return this.#mistake(replies.badArguments);
+    this.#forget();
+    this.#hello = verb;
+    this.#tell({ kind: 'hello', name, esmtp: verb === 'EHLO' });
+    const { hostname } = this.#options;
+    if (verb === 'HELO') return this.#reply({ code: 250, text: hostname });
+    return this.#reply({ code: 250, text: [hostname, ...this.#keywords()].join('\n') });
+  }
+
+  #keywords(): string[] {
+    const keywords: string[] = [];
+    for (const extension of this.#options.extensions) {
+      if (extension === 'SIZE') keywords.push(`SIZE ${this.#options.maxMessageBytes}`);
+      else if (extension === 'STARTTLS') {
+        if (!this.#secure) keywords.push(extension);
+      } else if (extension === 'AUTH') {
+        if (this.#authAllowed() && !this.#authenticated) keywords.push('AUTH PLAIN LOGIN');
+      } else keywords.push(extension);
+    }
+    if (this.#siteExtension) keywords.push('XMAILRAIL');
+    return keywords;
+  }
+
+  #mailCommand(rest: string): void {
+    if (this.#hello === undefined) return this.#mistake(replies.helloFirst);
+    if (this.#transaction !== undefined) return this.#mistake(replies.badSequence);
+    if (this.#options.requireAuth === true && !this.#authenticated) return this.#mistake(replies.authenticationRequired);
+    const parsed = parseMail(rest, this.#rules());
+    if (!parsed.ok) return this.#mistake(parsed.reply);
+    this.#transaction = { mail: parsed.value, accepted: 0, refused: 0 };
+    return this.#ask('mail', { kind: 'mail', mail: parsed.value });
+  }
+
+  #rcptCommand(rest: string): void {
+    const transaction = this.#transaction;
+    if (transaction === undefined) return this.#mistake(replies.badSequence);
+    const parsed = parseRcpt(rest, this.#rules(), transaction.mail.smtputf8);
+    if (!parsed.ok) {
+      transaction.refused++;
+      return this.#mistake(parsed.reply);
+    }
+    // No mistake of the client's: RFC 5321 §4.5.3.1.10 lets it send the rest in another transaction.
+    if (transaction.accepted >= this.#options.maxRecipients) return this.#refuse(replies.tooManyRecipients);
+    return this.#ask('rcpt', { kind: 'rcpt', rcpt: parsed.value });
+  }
+
+  #dataCommand(rest: string): void {
+    if (rest !== '') return this.#mistake(replies.badArguments);
+    const transaction = this.#transaction;
+    if (transaction === undefined) return this.#mistake(replies.badSequence);
+    if (transaction.accepted === 0) return this.#mistake(transaction.refused > 0 ? replies.noValidRecipients : replies.badSequence);
+    return this.#ask('data', { kind: 'data' });
+  }
+
+  #starttlsCommand(rest: string): void {
+    if (!this.#extensions.has('STARTTLS')) return this.#mistake(replies.notImplemented);
+    if (rest !== '') return this.#mistake(replies.badArguments);
+    if (this.#secure) return this.#mistake(replies.alreadyTls);
+    if (this.#hello === undefined) return this.#mistake(replies.helloFirst);
+    // What came along in clear text must not be taken for something said inside TLS (RFC 3207 §6).
+    const discarded = this.#input.discard();
+    return this.#ask('starttls', { kind: 'starttls', discarded });
+  }
+
+  #authAllowed(): boolean {
+    return this.#extensions.has('AUTH') && (this.#secure || this.#options.cleartextAuth === true);
+  }
+
+  #authCommand(rest: string): void {
+    if (!this.#extensions.has('AUTH')) return this.#mistake(replies.notImplemented);
+    if (!this.#authAllowed()) return this.#mistake(replies.encryptionRequired);
+    if (this.#hello === undefined) return this.#mistake(replies.helloFirst);
+    if (this.#authenticated) return this.#mistake(replies.alreadyAuthenticated);
+    if (this.#transaction !== undefined) return this.#mistake(replies.badSequence);
+    const [name = '', initial, more] = rest.split(/ +/);
+    if (name === '' || more !== undefined) return this.#mistake(replies.badArguments);
+    const mechanism = name.toUpperCase();
+    if (mechanism !== 'PLAIN' && mechanism !== 'LOGIN') return this.#mistake(replies.unknownMechanism);
+    this.#auth = { mechanism };
+    this.#phase = 'auth';
+    if (initial !== undefined) return this.#authLine(initial);
+    return this.#reply({ code: 334, text: mechanism === 'PLAIN' ? '' : base64('Username:') });
+  }
+
+  #authLine(line: string): void {
+    const auth = this.#auth;
+    this.#command = 'AUTH';
+    const text = line === '*' ? undefined : fromBase64(line);
+    if (auth === undefined || text === undefined) {
+      this.#auth = undefined;
+      this.#phase = 'commands';
+      return this.#mistake(line === '*' ? replies.authCancelled : replies.badBase64);
+    }
+    if (auth.mechanism === 'LOGIN' && auth.user === undefined) {
+      auth.user = text;
+      return this.#reply({ code: 334, text: base64('Password:') });
+    }
+    this.#auth = undefined;
+    this.#phase = 'commands';
+    const said = auth.mechanism === 'PLAIN' ? parsePlain(text) : { authzid: '', user: auth.user ?? '', password: text };
+    if (said === undefined) return this.#mistake(replies.badArguments);
+    return this.#ask('auth', { kind: 'auth', mechanism: auth.mechanism, ...said });
+  }
+
+  #content(): boolean {
+    const body = this.#body;
+    const now = this.#input.current();
+    if (body === undefined || now === undefined) return false;
+    const end = body.push(now.chunk, now.from);
+    if (this.#over()) return false;
+    this.#input.used(end < 0 ? now.chunk.length : end);
+    if (body.fault !== undefined && !this.#aborted) {
+      this.#aborted = true;
+      this.#tell({ kind: 'content-abort', fault: body.fault });
+      if (this.#over()) return false;
+    }
+    if (end < 0) return true;
+
+    this.#body = undefined;
+    this.#phase = 'commands';
+    this.#command = 'DATA';
+    this.#transaction = undefined;
+    if (body.fault === undefined) this.#ask('content-end', { kind: 'content-end', facts: body.facts });
+    else this.#refuse(contentReply(body.fault));
+    return true;
+  }
+
+  /** What an answer means for each question. */
+  #settle(question: Question, answer: Answer): void {
+    const transaction = this.#transaction;
+    if (!answer.accept) {
+      if (question === 'mail') this.#transaction = undefined;
+      if (question === 'rcpt' && transaction !== undefined) {
+        transaction.refused++;
+        if (answer.reply.code >= 500 && ++this.#refusedRecipients > (this.#options.maxRefusedRecipients ?? 100)) {
+          return this.#endWith(replies.tooManyErrors, 'errors');
+        }
+      }
+      if (question === 'auth' && answer.reply.code >= 500 && ++this.#authFailures >= (this.#options.maxAuthFailures ?? 3)) {
+        this.#refuse(answer.reply);
+        return this.#endWith(replies.tooManyErrors, 'errors');
+      }
+      return this.#refuse(answer.reply);
+    }
+    switch (question) {
+      case 'mail':
+        return this.#reply(said(replies.senderOk, answer.text));
+      case 'rcpt':
+        if (transaction !== undefined) transaction.accepted++;
+        return this.#reply(said(replies.recipientOk, answer.text));
+      case 'data':
+        this.#phase = 'content';
+        this.#aborted = false;
+        this.#body = new DotBody(
+          { maxMessageBytes: this.#options.maxMessageBytes, maxHeaderBytes: this.#options.maxHeaderBytes ?? 1_048_576 },
+          (bytes) => {
+            if (this.#phase === 'content') this.#tell({ kind: 'chunk', bytes }); // the host may have ended it all at the last one
+          },
+        );
+        return this.#reply(replies.sendContent);
+      case 'content-end':
+        return this.#reply(said(replies.ok, answer.text));
+      case 'auth':
+        this.#authenticated = true;
+        return this.#reply(said(replies.authenticated, answer.text));
+      case 'starttls':
+        this.#forget();
+        this.#input.discard();
+        this.#reply(replies.readyForTls);
+        this.#phase = 'tls';
+        return this.#flush();
+    }
+  }
+
+  /** The host has ended the session from inside an event. */
+  #over(): boolean {
+    return this.#phase === 'closed';
+  }
+
+  #rules() {
+    return { extensions: this.#extensions, site: this.#siteExtension, maxMessageBytes: this.#options.maxMessageBytes };
+  }
+
+  #ask(question: Question, event: ServerEvent): void {
+    if (this.#phase === 'closed') return;
+    this.#question = question;
+    this.#tell(event);
+  }
+
+  /** Forgets the transaction, if there is one. */
+  #forget(): void {
+    if (this.#transaction === undefined) return;
+    this.#transaction = undefined;
+    this.#tell({ kind: 'reset' });
+  }
+
+  #abandon(fault: ContentFault): void {
+    if (this.#phase === 'content' && !this.#aborted) {
+      this.#aborted = true;
+      this.#tell({ kind: 'content-abort', fault });
+    }
+    this.#body = undefined;
+    this.#forget();
+  }
+
+  /** An event may end the session; what the code that told it would say next is then void. */
+  #tell(event: ServerEvent): void {
+    if (this.#phase !== 'closed') this.#emit(event);
+  }
+
+  #reply(reply: Reply): void {
+    if (this.#phase !== 'closed') this.#out += replyLine(reply);
+  }
+
+  #refuse(reply: Reply): void {
+    this.#reply(reply);
+    this.#tell({ kind: 'refused', command: this.#command, reply });
+  }
+
+  /** A refusal the client could have avoided. */
+  #mistake(reply: Reply): void {
+    if (++this.#errors > (this.#options.maxErrors ?? 20)) this.#endWith(replies.tooManyErrors, 'errors');
+    else this.#refuse(reply);
+  }
+
+  #endWith(reply: Reply, reason: 'quit' | 'errors' | 'refused' | 'ended'): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#abandon('session-ended');
+    this.#question = undefined;
+    this.#input.discard();
+    if (reply.code >= 400) this.#refuse(reply);
+    else this.#reply(reply);
+    this.#phase = 'closed';
+    this.#flush();
+    this.#emit({ kind: 'close', reason });
+  }
+
+  #flush(): void {
+    if (this.#out === '') return;
+    const bytes = this.#out;
+    this.#out = '';
+    this.#emit({ kind: 'send', bytes });
+  }
+
+  /** Tells the host to stop or go on reading, when what waits for an answer crosses the mark. */
+  #steer(): void {
+    const full = this.#question !== undefined && this.#input.waiting > pauseAboveBytes;
+    if (full === this.#paused || this.#phase === 'closed') return;
+    this.#paused = full;
+    this.#tell({ kind: full ? 'pause' : 'resume' });
+  }
+}
+
+const beforeTls: ReadonlySet<string> = new Set(['EHLO', 'HELO', 'NOOP', 'RSET', 'QUIT', 'STARTTLS', 'HELP']);
+const notImplemented: ReadonlySet<string> = new Set(['EXPN', 'TURN', 'ATRN', 'ETRN', 'SEND', 'SOML', 'SAML', 'BDAT', 'BURL']);
+const otherProtocols: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'OPTIONS', 'CONNECT', 'PROXY']);
+
+function contentReply(fault: ContentFault): Reply {
+  if (fault === 'too-large') return replies.tooLarge;
+  return fault === 'header-too-large' ? replies.headerTooLarge : replies.badContent;
+}
+
+function said(reply: Reply, text: string | undefined): Reply {
+  return text === undefined ? reply : { ...reply, text };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}

@@ -1,0 +1,119 @@
+import type { Reply } from './reply.ts';
+import type { SiteParameters } from './site-extension.ts';
+
+/** Extensions of a listener. What is listed is offered by EHLO and works; what is not is refused as unknown. */
+export type Extension =
+  | 'PIPELINING' // RFC 2920
+  | 'SIZE' // RFC 1870
+  | '8BITMIME' // RFC 6152
+  | 'SMTPUTF8' // RFC 6531
+  | 'DSN' // RFC 3461
+  | 'ENHANCEDSTATUSCODES' // RFC 2034
+  | 'STARTTLS' // RFC 3207; offered until TLS is active
+  | 'AUTH'; // RFC 4954; offered where credentials are safe
+
+export const allExtensions = [
+  'PIPELINING',
+  'SIZE',
+  '8BITMIME',
+  'SMTPUTF8',
+  'DSN',
+  'ENHANCEDSTATUSCODES',
+  'STARTTLS',
+  'AUTH',
+] as const satisfies readonly Extension[];
+
+export interface ServerOptions {
+  /** Our own name: the first word of the greeting and of the reply to EHLO. */
+  hostname: string;
+  /** What follows the name in the greeting. Default `ESMTP`. */
+  banner?: string;
+  extensions: readonly Extension[];
+  maxMessageBytes: number;
+  /** Default 1 MB. */
+  maxHeaderBytes?: number;
+  maxRecipients: number;
+  /** MAIL only after AUTH. */
+  requireAuth?: boolean;
+  /** Nothing but EHLO, NOOP, STARTTLS and QUIT before TLS. */
+  requireTls?: boolean;
+  /** AUTH is offered without TLS, too: for a listener on loopback. */
+  cleartextAuth?: boolean;
+  /** The connection is inside TLS from its first byte. */
+  secure?: boolean;
+  /** Mistakes of the client before 421; default 20. */
+  maxErrors?: number;
+  /** Failed AUTH exchanges before 421; default 3. */
+  maxAuthFailures?: number;
+  /** Recipients the host refused for good before 421: somebody is guessing. Default 100. */
+  maxRefusedRecipients?: number;
+}
+
+/** MAIL as it was said; addresses are bare mailboxes. */
+export interface MailCommand {
+  sender: string | null;
+  sizeBytes?: number; // declared
+  body?: '7bit' | '8bit'; // declared
+  smtputf8: boolean;
+  ret?: 'full' | 'hdrs';
+  envid?: string; // xtext undone
+  /** RFC 4954 §5: who submitted the mail, as the client says; null for AUTH=<>. */
+  auth?: string | null;
+  site?: SiteParameters;
+}
+
+export interface RcptCommand {
+  mailbox: string; // `postmaster` without a domain is possible
+  local: string;
+  domain: string; // empty for that `postmaster`; as it was given otherwise
+  notify?: 'never' | ('success' | 'failure' | 'delay')[];
+  orcpt?: string; // `rfc822;ada@corp.example`, xtext undone
+}
+
+/** What a complete content was like. */
+export interface ContentFacts {
+  sizeBytes: number; // dots unstuffed, the end of data not counted
+  headerBytes: number; // the empty line included; all of it when there is none
+  eightBit: boolean;
+}
+
+/** Why a content is not to be had. */
+export type ContentFault = 'bare-line-end' | 'nul' | 'too-large' | 'header-too-large' | 'client-gone' | 'session-ended';
+
+/**
+ * What happens in a session. Events marked `?` are questions: the session goes on only after `answer` (or `answerTls`); there is
+ * at most one open at a time. All others are told and need nothing.
+ */
+export type ServerEvent =
+  /** Bytes for the client; several replies at once where they belong to one group of commands. */
+  | { kind: 'send'; bytes: string }
+  /** So much input waits for an answer that the connection should not be read until `resume`. */
+  | { kind: 'pause' }
+  | { kind: 'resume' }
+  | { kind: 'hello'; name: string; esmtp: boolean }
+  | { kind: 'mail'; mail: MailCommand } // ?
+  | { kind: 'rcpt'; rcpt: RcptCommand } // ?
+  /** DATA with at least one recipient accepted. Accepting lets content come. */
+  | { kind: 'data' } // ?
+  | { kind: 'chunk'; bytes: Buffer } // parts of what `receive` was given, not copies
+  /** The content is complete and good. The answer is the reply to the final dot. */
+  | { kind: 'content-end'; facts: ContentFacts } // ?
+  /** The content that came so far is to be dropped; more may follow on the wire, which is not passed on. */
+  | { kind: 'content-abort'; fault: ContentFault }
+  | { kind: 'auth'; mechanism: 'PLAIN' | 'LOGIN'; user: string; password: string; authzid: string } // ?
+  /** The transaction is over or forgotten: RSET, EHLO, STARTTLS, refusal of a content. Nothing is told after `content-end`. */
+  | { kind: 'reset' }
+  /** Accepting sends 220; then bring up TLS and call `tlsStarted`. `discarded` bytes had come behind the command and are gone. */
+  | { kind: 'starttls'; discarded: number } // ?
+  /** A reply the session or its host gave that refuses something (4xx, 5xx): for logs and counts. */
+  | { kind: 'refused'; command: string; reply: Reply }
+  /** The session is over; close the connection when everything is sent. */
+  | { kind: 'close'; reason: 'quit' | 'errors' | 'refused' | 'ended' };
+
+/** A host's answer to a question: yes (with another text, if any) or a reply of 400 and above. 421 ends the session. */
+export type Answer = { accept: true; text?: string } | { accept: false; reply: Reply };
+
+export const accept: Answer = { accept: true };
+export function reject(reply: Reply): Answer {
+  return { accept: false, reply };
+}
