@@ -1,4 +1,7 @@
 // Three layers, one run, one closing line. Node strips the types itself; nothing is transformed.
+if (Number(process.versions.node.split('.')[0]) < 24)
+  throw new Error(`this is Node ${process.version}; tests run on 24: npm test brings it along`);
+
 const shared = {
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],

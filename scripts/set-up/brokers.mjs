@@ -69,8 +69,9 @@ function containerEngine(env) {
 }
 
 /** Whether the image is there or can be fetched; what stands in the way is said. */
-async function hasImage(engine, image) {
+async function hasImage(engine, image, env) {
   if (answers(engine, ['image', 'inspect', image], 15_000)) return true;
+  if (env.MAILRAIL_PULL === 'never') return false;
   const pulled = await runWithProgress(`fetching image ${image} with ${engine}`, engine, ['pull', image], { timeoutMs: 300_000 });
   if (pulled.code === 0) return true;
   say(
@@ -155,7 +156,7 @@ export async function decideBrokers(env = process.env) {
   if (engine !== undefined) {
     for (const kind of open()) {
       const image = env[kind.image[0]] ?? kind.image[1];
-      if (await hasImage(engine, image)) decided[kind.name] = { from: 'container', engine, image };
+      if (await hasImage(engine, image, env)) decided[kind.name] = { from: 'container', engine, image };
     }
   }
   const takeLocal = () => {

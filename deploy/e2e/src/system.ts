@@ -203,7 +203,7 @@ export type System = Awaited<ReturnType<typeof startSystem>>;
 function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: string | undefined, options: SystemOptions) {
   const args = [
     path.join(root, 'deploy/local/src/start.ts'),
-    ...['--data', data, '--samples', 'none', '--port-base', '0', '--processes', options.processes ?? 'one'],
+    ...['--data', data, '--samples', 'none', '--processes', options.processes ?? 'one'],
     ...(options.organization === undefined ? [] : ['--organization', options.organization]),
     ...(options.directory === undefined ? [] : ['--directory', options.directory]),
     ...(options.scale === undefined ? [] : ['--scale', options.scale]),

@@ -78,7 +78,7 @@ export const envelope = {
   resentOf: z.uuid().optional(),
   trace: z.object({
     parent: z.string().max(60), // W3 traceparent
-    hops: z.array(z.object({ stage: z.string().max(40), at: z.int() })).max(64),
+    hops: z.array(z.object({ stage: z.string().max(64), at: z.int() })).max(64),
   }),
   organizationVersion: z.string().max(64),
 } as const;

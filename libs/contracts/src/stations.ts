@@ -115,7 +115,7 @@ export const DeliveryReport = contract(
     ...envelope,
     recipients: z.array(Recipient).min(1).max(100), // the same as in `about`, for the common reader
     about: z.array(RecipientStatus).min(1).max(100),
-    reportedBy: z.string().max(40), // the stage
+    reportedBy: z.string().max(64), // the stage
     reportTo: Address.nullable().optional(), // other than the sender: a group's owner
   }),
 );

@@ -136,5 +136,5 @@ export function serverInDn(dn: string): string | undefined {
 
 /** Whether a DN is that of a deleted object: Active Directory puts `\0ADEL:<GUID>` behind the name of a tombstone. */
 export function isDeletedDn(dn: string): boolean {
-  return parseDn(dn)?.some((rdn) => rdn.some(({ value }) => value.includes('\nDEL:'))) === true;
+  return /\\0a|\n/i.test(dn) && parseDn(dn)?.some((rdn) => rdn.some(({ value }) => value.includes('\nDEL:'))) === true;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectorSettings, OrganizationSource, RetrySchedule } from '@mailrail/organization';
+import { ConfigError } from '@mailrail/pipeline';
 import type { Log } from '@mailrail/telemetry';
 import type { ConnectorNow } from './connector.ts';
 import { isLoopback, parseNextHop } from './next-hop.ts';
@@ -23,7 +24,7 @@ export interface ConnectorSecrets {
  * Follows one connector of the organization file.
  *
  * @param kind the connector must have. `secrets` is asked with the connector's settings, since they name the variable of the password.
- * @throws Error when the file has no such connector, or what it needs is missing; says what there is.
+ * @throws ConfigError when the file has no such connector, or what it needs is missing; says what there is.
  */
 export function connectorSource(
   organization: OrganizationSource,
@@ -58,7 +59,8 @@ export function connectorSource(
       return { ...common, hosts: found.bridgeheads, tls: policyOf(siteTls(found.tls, found.bridgeheads), given), ...auth };
     }
     const { user } = found;
-    if (user !== undefined && given.password === undefined) throw new Error(`connector ${name} has a user, but no password is set`);
+    if (user !== undefined && given.password === undefined)
+      throw new ConfigError(`configuration: connector ${name} has a user, but ${found.passwordEnv ?? 'passwordEnv'} is not set`);
     const auth = user === undefined || given.password === undefined ? {} : { auth: { user, password: given.password } };
     return { ...common, hosts: found.smartHosts, tls: policyOf(found.tls, given), ...auth };
   };
@@ -66,7 +68,9 @@ export function connectorSource(
   const first = read();
   if (first === undefined) {
     const others = organization.current().settings.connectors.filter((one) => one.kind === kind);
-    throw new Error(`the organization has no ${kind} connector ${name}; it has ${others.map((one) => one.name).join(', ') || 'none'}`);
+    throw new ConfigError(
+      `configuration: the organization has no ${kind} connector ${name}; it has ${others.map((one) => one.name).join(', ') || 'none'}`,
+    );
   }
   let current = first;
   let snapshot = organization.current();

@@ -13,6 +13,7 @@ import type { SmtpSession } from './session.ts';
 import { smtpTransport } from './smtp-transport.ts';
 import { rfcTimeLimits, type TimeLimits } from './time-limits.ts';
 import type { TlsPolicy } from './tls-policy.ts';
+import { UnprovenDestinations } from './unproven.ts';
 
 /** A connector as its organization file has it now. The same object as long as nothing changed. */
 export interface ConnectorNow {
@@ -97,8 +98,11 @@ export function openConnector(options: ConnectorOptions): Connector {
     sessionLimitMs: options.sessionLimitMs ?? defaultSessionLimitMs,
     running: new Map(),
   };
+  // By MX there are many destinations, and none may take all places before it has answered.
+  const unproven = new UnprovenDestinations({ most: () => Math.ceil(now().maxSessions / 4) });
+  const byMx = { ...deps, unproven };
   return {
-    handle: (mail, context) => handOver(mail, deps, context),
+    handle: (mail, context) => handOver(mail, now().hosts.length === 0 ? byMx : deps, context),
     sessions: () => pool.open,
     close: () => pool.close(),
   };

@@ -1,10 +1,12 @@
-import type { Recipient, RecipientStatus, RoutedMail } from '@mailrail/contracts';
+import type { Recipient, RoutedMail } from '@mailrail/contracts';
 import type { Count, Ledger } from '@mailrail/ledger';
 import { smtpMailbox } from '@mailrail/mail';
-import { type Counted, done, type Emit, failureReport, later, type Outcome, poison, toStation, transient } from '@mailrail/pipeline';
+import { type Outcome, poison, transient } from '@mailrail/pipeline';
 import type { BackoffSchedule, DestinationState } from './destination-state.ts';
-import { claim, effectKey, encode, interrupted, type Settled } from './effects.ts';
+import { claim, effectKey, encode, interrupted } from './effects.ts';
+import { type Fate, outcomeOf } from './outcome-of.ts';
 import type { Answer, Sent, Transport } from './transport.ts';
+import type { UnprovenDestinations } from './unproven.ts';
 
 export interface HandOverDeps {
   /** Service and connector, for reports: `connectors/smtp.internet`. */
@@ -13,6 +15,8 @@ export interface HandOverDeps {
   transport: Transport;
   ledger: Ledger;
   destinations: DestinationState;
+  /** Absent where all mail has the same next hop. */
+  unproven?: UnprovenDestinations;
   schedule: () => BackoffSchedule;
   /** Counts recipients that may have got the mail twice (R4). */
   possibleDuplicate: (cause: 'remote reply lost' | 'ledger silent', recipients: number) => void;
@@ -29,7 +33,6 @@ export interface HandOverContext {
 }
 
 const offerMarginMs = 30_000;
-const heldDelayMs = 60_000;
 
 /**
  * Hands one mail to its next hop (step 9). Each recipient ends in one of: handed over, with the remote's words in the ledger; refused,
@@ -52,17 +55,36 @@ export async function handOver(mail: RoutedMail, deps: HandOverDeps, context: Ha
 }
 
 async function attempt(mail: RoutedMail, deps: HandOverDeps, context: HandOverContext): Promise<Outcome> {
-  const { ledger, destinations } = deps;
   const destination = `${deps.connector}/${mail.destination}`;
-  const passage = await destinations.pass(destination, deps.schedule());
-  if (passage.kind === 'closed') {
-    const facts = { destination: mail.destination, backoff: true };
-    return transient(passage.reason, { delayMs: passage.delayMs, ladder: 'transport', countAttempt: false, facts });
+  const passage = await deps.destinations.pass(destination, deps.schedule());
+  if (passage.kind === 'closed') return wait(mail, passage.reason, passage.delayMs);
+  const entry = deps.unproven?.enter(destination) ?? { kind: 'go' };
+  if (entry.kind === 'wait') return wait(mail, 'waits until the destination has answered the first mails', entry.delayMs);
+  let answered = false;
+  try {
+    return await send(mail, deps, context, destination, () => {
+      answered = true;
+    });
+  } finally {
+    deps.unproven?.leave(destination, answered);
   }
+}
 
+/** Nothing was tried, so nothing is counted. */
+function wait(mail: RoutedMail, reason: string, delayMs: number): Outcome {
+  return transient(reason, { delayMs, ladder: 'transport', countAttempt: false, facts: { destination: mail.destination, backoff: true } });
+}
+
+async function send(
+  mail: RoutedMail,
+  deps: HandOverDeps,
+  context: HandOverContext,
+  destination: string,
+  answered: () => void,
+): Promise<Outcome> {
   const deadlineMs = context.now + deps.sessionLimitMs;
   const { distinct, twins } = apart(mail);
-  const { open, settled, held, silent } = await claim(ledger, mail, distinct, deadlineMs + offerMarginMs);
+  const { open, settled, held, silent } = await claim(deps.ledger, mail, distinct, deadlineMs + offerMarginMs);
   const fates: Fate[] = settled.map(({ recipient, kept }) => ({
     recipient,
     fate: kept.settled,
@@ -96,6 +118,7 @@ async function attempt(mail: RoutedMail, deps: HandOverDeps, context: HandOverCo
         await withdraw(deps, mail, open);
         return sent.missing ? poison(sent.reason) : transient(sent.reason, { ladder: 'internal' });
       }
+      if (sent.kind === 'answered' && sent.trouble === undefined) answered();
       const mta = sent.kind === 'answered' ? sent.peer.mta : undefined;
       for (const [at, { recipient }] of addressed.entries()) fates.push({ recipient, fate: fateOf(sent, at, mta) });
     }
@@ -109,14 +132,7 @@ async function attempt(mail: RoutedMail, deps: HandOverDeps, context: HandOverCo
   const lost = fates.filter(({ fate }) => fate.kind === 'unsure').length;
   if (accepted > 0 && (silent > 0 || !told)) deps.possibleDuplicate('ledger silent', told ? Math.min(silent, accepted) : accepted);
   if (lost > 0) deps.possibleDuplicate('remote reply lost', lost);
-  return outcome(mail, deps.stage, fates, sent);
-}
-
-interface Fate {
-  recipient: Recipient;
-  fate: Settled | { kind: 'deferred' | 'unsure'; code?: number; reason: string } | { kind: 'held' };
-  /** `repeated`: an earlier run settled it. `merged`: another recipient with the same next-hop address got the one copy. */
-  as?: 'repeated' | 'merged';
+  return outcomeOf(mail, deps.stage, fates, sent);
 }
 
 /** Recipients that differ in their next-hop address, and those that turned out to be the same one again. */
@@ -196,89 +212,4 @@ async function mark(deps: HandOverDeps, destination: string, sent: Sent | undefi
   const trouble = sent.kind === 'unreachable' ? (sent.trouble ? sent.reason : undefined) : sent.trouble;
   if (trouble !== undefined) await deps.destinations.failed(destination, trouble, deps.schedule());
   else if (sent.kind === 'answered') await deps.destinations.succeeded(destination);
-}
-
-function outcome(mail: RoutedMail, stage: string, fates: readonly Fate[], sent: Sent | undefined): Outcome {
-  const about: RecipientStatus[] = [];
-  const again: Recipient[] = [];
-  const held: Recipient[] = [];
-  const reasons = new Set<string>();
-  let accepted = 0;
-  let merged = 0;
-  let repeated = 0;
-  let code = 0;
-  for (const { recipient, fate, as } of fates) {
-    if (as === 'repeated') repeated += 1;
-    switch (fate.kind) {
-      case 'accepted':
-        if (as === 'merged') merged += 1;
-        else accepted += 1;
-        code = fate.code;
-        if (!fate.dsn && wantsSuccess(recipient)) about.push(relayed(recipient, fate));
-        break;
-      case 'refused':
-        code ||= fate.code;
-        about.push(failed(recipient, fate));
-        break;
-      case 'held':
-        held.push(recipient);
-        break;
-      case 'deferred':
-      case 'unsure':
-        code ||= fate.code ?? 0;
-        again.push(recipient);
-        reasons.add(fate.reason);
-    }
-  }
-
-  const facts = {
-    destination: mail.destination,
-    handedOver: accepted,
-    refused: about.filter(({ action }) => action === 'failed').length,
-    deferred: again.length,
-    ...(held.length === 0 ? {} : { held: held.length }),
-    ...(merged === 0 ? {} : { merged }),
-    ...(repeated === 0 ? {} : { repeated }),
-    ...(code === 0 ? {} : { code }),
-    ...(sent?.kind === 'answered' ? { reused: sent.peer.reused, tls: sent.peer.tls, bytes: sent.bytes } : {}),
-  };
-  const heldReason = 'another consumer is handing it over';
-  if (again.length === mail.recipients.length) return transient(said(reasons), { ladder: 'transport', facts });
-  if (held.length === mail.recipients.length) {
-    return transient(heldReason, { delayMs: heldDelayMs, ladder: 'transport', countAttempt: false, facts });
-  }
-
-  const emits: Emit[] = [];
-  if (about.length > 0) emits.push(toStation('aq.reports', failureReport(mail, about, stage)));
-  if (again.length > 0) emits.push(later({ ...mail, recipients: again }, said(reasons), { ladder: 'transport' }));
-  if (held.length > 0) {
-    const options = { delayMs: heldDelayMs, ladder: 'transport', countAttempt: false } as const;
-    emits.push(later({ ...mail, recipients: held }, heldReason, options));
-  }
-  const counted: Counted[] = [];
-  if (accepted > 0) counted.push({ event: 'handed-over', recipients: accepted });
-  if (merged > 0) counted.push({ event: 'merged', recipients: merged });
-  return done(emits, { facts, counted });
-}
-
-/** One reason for a mail that waits; that others differ is said. */
-function said(reasons: ReadonlySet<string>): string {
-  const [first = 'not handed over'] = reasons;
-  return reasons.size > 1 ? `${first} (and ${reasons.size - 1} other reasons)` : first;
-}
-
-function wantsSuccess(recipient: Recipient): boolean {
-  return Array.isArray(recipient.notify) && recipient.notify.includes('success');
-}
-
-function failed(recipient: Recipient, fate: Extract<Settled, { kind: 'refused' }>): RecipientStatus {
-  const { status, reason, reply, mta } = fate;
-  const remote = reply === undefined || mta === undefined ? {} : { remote: { mta, reply } };
-  return { recipient, action: 'failed', status, reason, ...remote };
-}
-
-/** The next hop promises no reports, so this is the last that can be said of it (RFC 3461 §5.2.2). */
-function relayed(recipient: Recipient, fate: Extract<Settled, { kind: 'accepted' }>): RecipientStatus {
-  const reason = `handed over to ${fate.mta}, which promises no delivery reports`;
-  return { recipient, action: 'relayed', status: fate.status, reason, remote: { mta: fate.mta, reply: fate.reply } };
 }

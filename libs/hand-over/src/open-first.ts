@@ -109,7 +109,9 @@ async function openOne(
   }
   if (opened instanceof SmtpSession) {
     const trouble = opened.tlsTrouble === undefined ? {} : { tlsTrouble: opened.tlsTrouble };
-    log.info('session.opened', { host: target.host, port: target.port, mta: opened.mta, tls: opened.tls, ...trouble });
+    const facts = { host: target.host, port: target.port, mta: opened.mta, tls: opened.tls, ...trouble };
+    if (opened.tls === 'unverified') log.info('session.opened', facts);
+    else log.debug('session.opened', facts);
   } else log.warn('session.failed', { host: target.host, port: target.port, reason: opened.reason });
   return opened;
 }

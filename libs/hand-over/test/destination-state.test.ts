@@ -91,8 +91,9 @@ describe('the state', () => {
   test('a busy destination costs no call a mail', async () => {
     const { one, ledger } = pods();
     let calls = 0;
-    const { get } = ledger.destinations;
-    ledger.destinations.get = (name) => {
+    const { destinations } = ledger;
+    const get = destinations.get.bind(destinations);
+    destinations.get = (name) => {
       calls += 1;
       return get(name);
     };

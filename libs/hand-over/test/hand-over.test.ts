@@ -148,43 +148,43 @@ describe('a silent ledger', () => {
 });
 
 describe('what the next hop says', () => {
-  test.each<{ name: string; answers: Record<string, Answer>; then: string[]; duplicates?: string[] }>([
-    { name: 'all wait', answers: { [ada]: wait, [ben]: wait }, then: ['transient (transport): 450 4.2.0 greylisted'] },
+  test.each<{ name: string; answers: Record<string, Answer>; gives: string[]; duplicates?: string[] }>([
+    { name: 'all wait', answers: { [ada]: wait, [ben]: wait }, gives: ['transient (transport): 450 4.2.0 greylisted'] },
     {
       name: 'all wait for different reasons',
       answers: { [ada]: wait, [ben]: { ...wait, reason: '451 4.3.0 later' } },
-      then: ['transient (transport): 450 4.2.0 greylisted (and 1 other reasons)'],
+      gives: ['transient (transport): 450 4.2.0 greylisted (and 1 other reasons)'],
     },
     {
       name: 'the reply is lost',
       answers: { [ada]: lost, [ben]: lost },
-      then: ['transient (transport): the reply to the message was lost: connection reset'],
+      gives: ['transient (transport): the reply to the message was lost: connection reset'],
       duplicates: ['remote reply lost 2'],
     },
     {
       name: 'one each',
       answers: { [ada]: lost, [ben]: no },
-      then: [
+      gives: [
         `failed ${ben} 5.1.1: mx.remote.example said 550 5.1.1 unknown`,
         `later (transport) ${ada}: the reply to the message was lost: connection reset`,
       ],
       duplicates: ['remote reply lost 1'],
     },
-  ])('$name', async ({ answers, then, duplicates: expected = [] }) => {
+  ])('$name', async ({ answers, gives, duplicates: expected = [] }) => {
     const { hand, duplicates, ledger } = line(answers);
     const mail = routedTo([ada, ben]);
-    expect(await hand(mail)).toEqual(then);
+    expect(await hand(mail)).toEqual(gives);
     expect(duplicates).toEqual(expected);
     const effects = await ledger.effects([ada, ben].map((one) => `h:${mail.rootId}:0:SMTP:${one}`));
     const kinds = effects === 'silent' ? [] : effects.map((effect) => effect?.kind);
     expect(kinds).toEqual([ada, ben].map((one) => (answers[one]?.kind === 'refused' ? 'done' : undefined)));
   });
 
-  test.each<{ name: string; sent: Sent; then: string[]; failures: number }>([
+  test.each<{ name: string; sent: Sent; gives: string[]; failures: number }>([
     {
       name: 'no such domain',
       sent: { kind: 'undeliverable', status: '5.1.2', reason: 'the domain remote.example does not exist' },
-      then: [
+      gives: [
         `failed ${ada} 5.1.2: the domain remote.example does not exist`,
         `failed ${ben} 5.1.2: the domain remote.example does not exist`,
       ],
@@ -193,36 +193,36 @@ describe('what the next hop says', () => {
     {
       name: 'not reached',
       sent: { kind: 'unreachable', reason: 'connection refused', trouble: true },
-      then: ['transient (transport): connection refused'],
+      gives: ['transient (transport): connection refused'],
       failures: 1,
     },
     {
       name: 'no place free',
       sent: { kind: 'unreachable', reason: 'no session came free in time', trouble: false },
-      then: ['transient (transport): no session came free in time'],
+      gives: ['transient (transport): no session came free in time'],
       failures: 0,
     },
     {
       name: 'the body is not to be had now',
       sent: { kind: 'no-content', missing: false, reason: 'message body: EIO' },
-      then: ['transient (internal): message body: EIO'],
+      gives: ['transient (internal): message body: EIO'],
       failures: 0,
     },
     {
       name: 'the body is missing',
       sent: { kind: 'no-content', missing: true, reason: 'message body: no such body' },
-      then: ['poison: message body: no such body'],
+      gives: ['poison: message body: no such body'],
       failures: 0,
     },
     {
       name: 'an answer is missing: nobody is lost',
       sent: { kind: 'answered', answers: [yes], peer, bytes: 9 },
-      then: ['handed-over 1', `later (transport) ${ben}: the session gave no answer for this recipient`],
+      gives: ['handed-over 1', `later (transport) ${ben}: the session gave no answer for this recipient`],
       failures: 0,
     },
-  ])('$name', async ({ sent, then, failures }) => {
+  ])('$name', async ({ sent, gives, failures }) => {
     const { hand, ledger } = line(() => sent);
-    expect(await hand(routedTo([ada, ben]))).toEqual(then);
+    expect(await hand(routedTo([ada, ben]))).toEqual(gives);
     expect(await ledger.destinations.get('internet/remote.example')).toMatchObject({ failures });
   });
 

@@ -12,7 +12,7 @@ export const schedule = {
   thenEvery: 900_000,
 };
 
-/** A connector to scripted servers on loopback, with short time limits, and what it counted. */
+/** A connector to scripted servers on loopback, and what it counted. */
 export function connectorTo(
   ports: readonly number[],
   more: Partial<ConnectorOptions> & { current?: Partial<ReturnType<ConnectorOptions['now']>> } = {},
@@ -36,7 +36,6 @@ export function connectorTo(
     ledger,
     log: silentLog,
     metrics,
-    limits: { connectMs: 2_000, greetingMs: 200, tlsMs: 1_000, commandMs: 200, blockMs: 300, finalMs: 200, quitMs: 100 },
     ...options,
   });
   const duplicates = async () => {

@@ -2,8 +2,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { type SecureContextOptions, TLSSocket } from 'node:tls';
 
 export type Phase = 'CONNECT' | 'EHLO' | 'HELO' | 'STARTTLS' | 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' | 'BODY' | 'END' | 'RSET' | 'QUIT';
-/** A reply; `hang` says nothing for ever; `cut` destroys the connection; `undefined` does what a good server does. */
-export type Said = string | 'hang' | 'cut' | undefined;
+/** A reply; `hang`: nothing is said for ever; `cut`: the connection is destroyed; `undefined`: what a good server says. */
+export type Said = string | undefined;
 
 export interface ScriptedMail {
   from: string;

@@ -210,7 +210,7 @@ describe('stopping', () => {
 
   test('while it waits for a place', async () => {
     await using server = await scriptedServer({ say: (phase) => (phase === 'END' ? 'hang' : undefined) });
-    using connector = connectorTo([server.port], { current: { maxSessions: 1 } });
+    using connector = connectorTo([server.port], { current: { maxSessions: 1 }, limits: { finalMs: 100 } });
     const first = connector.handle(routedTo([ada]));
     const controller = new AbortController();
     const second = connector.handle(routedTo([ada]), { signal: controller.signal });
@@ -221,7 +221,7 @@ describe('stopping', () => {
 
   test('the time for one mail bounds every phase', async () => {
     await using server = await scriptedServer({ say: (phase) => (phase === 'END' ? 'hang' : undefined) });
-    using connector = connectorTo([server.port], { sessionLimitMs: 100, limits: {} });
+    using connector = connectorTo([server.port], { sessionLimitMs: 500 });
     expect(summary(await connector.handle(routedTo([ada])))[0]).toMatch(
       /^transient \(transport\): the reply to the message was lost: no reply to the end of data within \d+ ms$/,
     );

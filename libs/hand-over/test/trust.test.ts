@@ -9,7 +9,6 @@ const pem = (name: string) => readFileSync(`${import.meta.dirname}/fixtures/${na
 const ca = pem('ca.pem');
 const certificate = (name: string) => ({ cert: pem(`${name}.pem`), key: pem(`${name}.key`) });
 const ada = 'ada@remote.example';
-const patient = { connectMs: 2_000, greetingMs: 2_000, commandMs: 2_000, tlsMs: 2_000, finalMs: 2_000 };
 
 describe('TLS', () => {
   const never = tlsPolicy('never');
@@ -27,47 +26,47 @@ describe('TLS', () => {
   };
 
   test.each([
-    { name: 'never: not even where it is offered', policy: never, script: good, then: 'none' },
-    { name: 'opportunistic: verified', policy: opportunistic, script: good, then: 'verified' },
-    { name: 'opportunistic: another name is unverified, and used', policy: opportunistic, script: wrongName, then: 'unverified' },
-    { name: 'opportunistic: an unknown authority is unverified, and used', policy: strangers, script: good, then: 'unverified' },
-    { name: 'opportunistic: not offered', policy: opportunistic, script: {}, then: 'none' },
-    { name: 'opportunistic: refused', policy: opportunistic, script: refuses, then: 'none' },
+    { name: 'never: not even where it is offered', policy: never, script: good, gives: 'none' },
+    { name: 'opportunistic: verified', policy: opportunistic, script: good, gives: 'verified' },
+    { name: 'opportunistic: another name is unverified, and used', policy: opportunistic, script: wrongName, gives: 'unverified' },
+    { name: 'opportunistic: an unknown authority is unverified, and used', policy: strangers, script: good, gives: 'unverified' },
+    { name: 'opportunistic: not offered', policy: opportunistic, script: {}, gives: 'none' },
+    { name: 'opportunistic: refused', policy: opportunistic, script: refuses, gives: 'none' },
     {
       name: 'opportunistic: a failed handshake is followed by a session without',
       policy: opportunistic,
       script: speaksGarbage,
-      then: 'none',
+      gives: 'none',
     },
-    { name: 'required: verified', policy: required, script: good, then: 'verified' },
-    { name: 'required: another name', policy: required, script: wrongName, then: /Hostname\/IP does not match/ },
+    { name: 'required: verified', policy: required, script: good, gives: 'verified' },
+    { name: 'required: another name', policy: required, script: wrongName, gives: /Hostname\/IP does not match/ },
     {
       name: 'required: an unknown authority',
       policy: strict,
       script: good,
-      then: /UNABLE_TO_VERIFY_LEAF_SIGNATURE|self-signed certificate/,
+      gives: /UNABLE_TO_VERIFY_LEAF_SIGNATURE|self-signed certificate/,
     },
-    { name: 'required: not offered', policy: required, script: {}, then: /127\.0\.0\.1: the server does not offer STARTTLS/ },
-    { name: 'required: refused', policy: required, script: refuses, then: /STARTTLS was refused: 454 4\.7\.0 not now/ },
-    { name: 'required: a failed handshake', policy: required, script: speaksGarbage, then: /wrong version number/ },
+    { name: 'required: not offered', policy: required, script: {}, gives: /127\.0\.0\.1: the server does not offer STARTTLS/ },
+    { name: 'required: refused', policy: required, script: refuses, gives: /STARTTLS was refused: 454 4\.7\.0 not now/ },
+    { name: 'required: a failed handshake', policy: required, script: speaksGarbage, gives: /wrong version number/ },
     {
       name: 'required: more bytes beside the answer to STARTTLS',
       policy: required,
       script: injects,
-      then: /the server sent more after its answer to STARTTLS/,
+      gives: /the server sent more after its answer to STARTTLS/,
     },
-  ])('$name', async ({ policy, script, then }) => {
+  ])('$name', async ({ policy, script, gives }) => {
     await using server = await scriptedServer(script);
     const log = keepingLog();
-    using connector = connectorTo([server.port], { current: { tls: policy }, limits: patient, log });
+    using connector = connectorTo([server.port], { current: { tls: policy }, log });
     const outcome = await connector.handle(routedTo([ada]));
-    if (typeof then === 'string') {
+    if (typeof gives === 'string') {
       expect(summary(outcome)).toEqual(['handed-over 1']);
-      expect(outcome).toMatchObject({ facts: { tls: then } });
-      expect(log.told.find(({ event }) => event === 'session.opened')?.fields).toMatchObject({ tls: then });
-      expect(server.sessions.at(-1)?.tls).toBe(then !== 'none');
+      expect(outcome).toMatchObject({ facts: { tls: gives } });
+      expect(log.told.find(({ event }) => event === 'session.opened')?.fields).toMatchObject({ tls: gives });
+      expect(server.sessions.at(-1)?.tls).toBe(gives !== 'none');
     } else {
-      expect(summary(outcome)[0]).toMatch(then);
+      expect(summary(outcome)[0]).toMatch(gives);
       expect(server.mails).toEqual([]);
     }
   });
@@ -94,13 +93,13 @@ describe('AUTH', () => {
     {
       name: 'refused: our own mistake bounces nobody’s mail',
       script: { offers: ['AUTH PLAIN'], say: (phase: string) => (phase === 'AUTH' ? '535 5.7.8 no' : undefined) },
-      then: 'transient (transport): 127.0.0.1: authentication was refused: 535 5.7.8 no',
+      gives: 'transient (transport): 127.0.0.1: authentication was refused: 535 5.7.8 no',
     },
-    { name: 'not offered', script: {}, then: 'transient (transport): 127.0.0.1: the server offers neither AUTH PLAIN nor AUTH LOGIN' },
-  ])('$name', async ({ script, then }) => {
+    { name: 'not offered', script: {}, gives: 'transient (transport): 127.0.0.1: the server offers neither AUTH PLAIN nor AUTH LOGIN' },
+  ])('$name', async ({ script, gives }) => {
     await using server = await scriptedServer(script);
     using connector = connectorTo([server.port], { current: { auth } });
-    expect(summary(await connector.handle(routedTo([ada])))).toEqual([then]);
+    expect(summary(await connector.handle(routedTo([ada])))).toEqual([gives]);
     expect(server.mails).toEqual([]);
   });
 });
@@ -129,7 +128,7 @@ describe('another site', () => {
       tls: { ...certificate('loopback'), ca, requestCert: true },
     });
     const tls = tlsPolicy('required', { ca, onlyCa: true, ...certificate('london') });
-    using connector = connectorTo([server.port], { site: true, current: { tls }, limits: patient });
+    using connector = connectorTo([server.port], { site: true, current: { tls } });
     const mail = routedTo([ada], { trace: { parent: 'not a traceparent', hops: [] } });
     expect(summary(await connector.handle(mail))).toEqual(['handed-over 1']);
     expect(server.sessions[0]).toMatchObject({ tls: true, clientCertificate: true });

@@ -48,8 +48,7 @@ export function maildirMailboxStore({
   now = Date.now,
   maxKnownMailboxes = 20_000,
 }: MaildirMailboxStoreOptions): MailboxStore {
-  if (!/^[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?$/.test(hostname))
-    throw new RangeError('a host name of at most 100 characters is needed');
+  if (!/^[A-Za-z0-9._-]{1,180}$/.test(hostname)) throw new RangeError('a host name of at most 180 characters is needed');
   const root = path.resolve(directory);
   makeDurableFolder(root);
   const flush = folderFlusher(disk);
@@ -167,7 +166,7 @@ interface Source {
 type Placed = { kind: 'delivered' | 'present'; maildir: Maildir } | Extract<MailboxOutcome, { kind: 'transient' | 'permanent' }>;
 
 function fileName({ name }: MailboxCopy, hostname: string): string {
-  if (!/^[A-Za-z0-9-][A-Za-z0-9.-]{0,99}$/.test(name)) throw new TypeError('a delivery needs a name of letters, digits, - and .');
+  if (!/^[A-Za-z0-9-][A-Za-z0-9.-]{0,63}$/.test(name)) throw new TypeError('a delivery needs a name of letters, digits, - and .');
   return `${name}.${hostname}`;
 }
 

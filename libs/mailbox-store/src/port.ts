@@ -1,7 +1,7 @@
 /** One copy for one mailbox. */
 export interface MailboxCopy {
   mailbox: string; // primary address in lower case; the adapter makes it a safe name (S5)
-  /** Identity of the delivery: the same for every repeat, never the same for two mails. Letters, digits, `-` and `.`, at most 100. */
+  /** Identity of the delivery: the same for every repeat, never the same for two mails. Letters, digits, `-` and `.`, at most 64. */
   name: string;
 }
 

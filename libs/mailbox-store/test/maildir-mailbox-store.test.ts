@@ -294,10 +294,10 @@ describe('a disk that fails', () => {
 
 test('a delivery without a proper name is a mistake of the caller', async () => {
   const { store, keep } = openMaildirs();
-  for (const name of ['', '../x', '.x', 'a/b', 'a:2,S', 'x'.repeat(101)])
+  for (const name of ['', '../x', '.x', 'a/b', 'a:2,S', 'x'.repeat(65)])
     await expect(store.deliver(await keep('x'), [copy(ada, name)])).rejects.toThrow(TypeError);
 });
 
 test('so is a host that is no name', () => {
-  for (const hostname of ['', 'a/b', 'a:b', '.', 'x'.repeat(101)]) expect(() => openMaildirs({ hostname })).toThrow(RangeError);
+  for (const hostname of ['', 'a/b', 'a:b', 'x'.repeat(181)]) expect(() => openMaildirs({ hostname })).toThrow(RangeError);
 });

@@ -74,6 +74,10 @@ export class ServerSession {
   get inContent(): boolean {
     return this.#phase === 'content';
   }
+  /** STARTTLS was answered; `tlsStarted` is awaited. */
+  get awaitsTls(): boolean {
+    return this.#phase === 'tls';
+  }
   get closed(): boolean {
     return this.#phase === 'closed';
   }
@@ -88,7 +92,10 @@ export class ServerSession {
     this.#run();
   }
 
-  /** The peer has proved to be a site of the organization: XMAILRAIL is offered from the next EHLO on, and taken from now on. */
+  /**
+   * The peer has proved to be a site of the organization: XMAILRAIL is offered from the next EHLO on, and taken from now on. That
+   * proof is as good as AUTH where a listener requires it.
+   */
   enableSiteExtension(): void {
     this.#siteExtension = true;
   }
@@ -246,7 +253,8 @@ export class ServerSession {
   #mailCommand(rest: string): void {
     if (this.#hello === undefined) return this.#mistake(replies.helloFirst);
     if (this.#transaction !== undefined) return this.#mistake(replies.badSequence);
-    if (this.#options.requireAuth === true && !this.#authenticated) return this.#mistake(replies.authenticationRequired);
+    if (this.#options.requireAuth === true && !this.#authenticated && !this.#siteExtension)
+      return this.#mistake(replies.authenticationRequired);
     const parsed = parseMail(rest, this.#rules());
     if (!parsed.ok) return this.#mistake(parsed.reply);
     this.#transaction = { mail: parsed.value, accepted: 0, refused: 0 };

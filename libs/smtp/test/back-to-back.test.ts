@@ -99,11 +99,7 @@ test('every mail arrives as it was, each recipient hears its own answer, however
   );
 });
 
-test('a pipelined mail takes one write each way for its envelope', () => {
-  const mail = { sender: 'ada@corp.example', recipients: Array.from({ length: 10 }, (_, at) => ({ mailbox: `r${at}@x.example` })) };
-  const { host } = converse([{ mail, content: 'x\r\n' }], (bytes) => [bytes], { extensions: ['PIPELINING'], cleartextAuth: true });
-  // Greeting, EHLO, the closed session: AUTH is not offered, so the mail is never begun.
-  expect(host.mails).toHaveLength(0);
+test('the replies of a pipelined envelope leave in one write', () => {
   const open = new RecordingHost({ extensions: ['PIPELINING'] });
   open.start();
   open.session.receive(Buffer.from('EHLO a\r\n'));

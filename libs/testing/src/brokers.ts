@@ -1,11 +1,13 @@
-import { brokerSources } from './brokers/sources.ts';
 import { type OwnRabbitMq, type RabbitMqOptions, startRabbitMq } from './brokers/rabbitmq-process.ts';
 import { type OwnRedis, type RedisOptions, startRedis } from './brokers/redis-process.ts';
+import { brokerSources } from './brokers/sources.ts';
 
 export { type BrokerUrls, type GuardedBrokers, type GuardOptions, type GuardReport, guardedBrokers } from './brokers/guarded.ts';
 export { freePorts } from './brokers/ports.ts';
+export { commandLine } from './brokers/processes.ts';
 export { type OwnRabbitMq, type OwnServer } from './brokers/rabbitmq-process.ts';
 export { type OwnRedis } from './brokers/redis-process.ts';
+export { brokerSources, type Source, type Sources } from './brokers/sources.ts';
 
 /**
  * The brokers of this test run. Jest's global set-up has provided them: given by AMQP_URL and REDIS_URL, in containers, or private.
@@ -47,4 +49,3 @@ function ownBinary(kind: 'rabbitmq' | 'redis', name: string): string {
   if (source.from !== 'binary') throw new Error(`this test stops and kills ${name} itself and needs one installed on this machine`);
   return source.path;
 }
-export { commandLine } from './brokers/processes.ts';

@@ -1,14 +1,15 @@
 import { dnKey } from '../dn.ts';
 import type { Directory, Entry } from '../port.ts';
-import { bare, type Outcomes } from './outcomes.ts';
+import { bare } from './bare.ts';
+import type { Outcomes } from './outcomes.ts';
 import type { Incoming, ReversePath, Stop, Way } from './resolution.ts';
-import type { GroupNode, Trail } from './trail.ts';
+import { certain, closedBy, type Trail, type Visit } from './trail.ts';
 
 /** A group to be replaced by its members. */
 export interface GroupVisit<R extends Incoming> {
   entry: Entry;
   address: string; // typed
-  node: GroupNode;
+  visit: Visit;
   way: Way<R>; // how the group was reached
   trail: Trail | undefined;
 }
@@ -20,7 +21,11 @@ export interface Leaf<R extends Incoming> {
   entry: Entry | undefined; // left out behind the first `keepEntries`, so that a large group costs little memory
   way: Way<R>;
   trail: Trail;
+  visit: Visit;
 }
+
+/** What a DN led to: a group (its entry), somebody (his visit), or nobody who gets mail. */
+export type SeenDn = { group: Entry } | { person: Visit; address: string } | 'nobody';
 
 /** What one walk needs of the resolution it is a part of. The sets last as long as that, so that nobody is visited twice. */
 export interface ExpandDeps<R extends Incoming> {
@@ -30,9 +35,8 @@ export interface ExpandDeps<R extends Incoming> {
   depthBefore: number; // groups the mail came through
   maxRecipients: number;
   keepEntries: number;
-  seenGroups: Map<string, GroupNode>; // by entry id
-  seenEntries: Set<string>; // ids of who has an outcome already, or will have
-  seenDns: Map<string, Entry | 'mail' | 'none'>; // an entry only for a group
+  seen: Map<string, Visit>; // by entry id: who has an outcome already, or will have
+  seenDns: Map<string, SeenDn>;
   /** Whether the object takes this mail; a refusal was told by whoever answers. */
   admits: (entry: Entry, way: Way<R>, trail: Trail | undefined) => Promise<boolean | Stop>;
   /** Whether another server expands this group. */
@@ -44,6 +48,7 @@ const dnsPerCall = 1_000;
 /** A group whose members are being looked at. */
 interface Open<R extends Incoming> {
   entry: Entry;
+  reached: Way<R>; // how it was reached itself
   way: Way<R>; // of its members
   trail: Trail; // of its members
   leaves: Leaf<R>[];
@@ -69,7 +74,7 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
       const taken = await member(entry, group, deps);
       if (taken === undefined) return undefined;
       if ('kind' in taken) return taken;
-      if ('node' in taken) waiting.push({ visit: taken, leaves: group.leaves });
+      if (!('id' in taken)) waiting.push({ visit: taken, leaves: group.leaves });
       else {
         total += 1;
         if (total > maxRecipients) return tooMany(maxRecipients);
@@ -95,31 +100,46 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
       if (!found.ok) return { kind: 'unavailable', reason: found.reason };
       for (const { key, group } of slice) {
         const seen = deps.seenDns.get(key);
-        const entry = seen === undefined ? found.value.get(key) : seen;
-        if (seen === undefined) deps.seenDns.set(key, entry === undefined || typeof entry === 'string' ? 'none' : remembered(entry));
-        if (typeof entry === 'object') {
-          const stop = await take(entry, group);
-          if (stop !== undefined) return stop;
-        } else if (entry === 'mail') outcomes.merge(group.trail, () => 'a member that is reached once more, merged');
-        else if (entry === undefined) {
+        if (seen === 'nobody') continue;
+        if (seen !== undefined && 'person' in seen) {
+          outcomes.again({ ...group.way, member: seen.address }, group.trail, seen.person);
+          continue;
+        }
+        const entry = seen?.group ?? found.value.get(key);
+        if (entry === undefined) {
+          deps.seenDns.set(key, 'nobody');
           outcomes.problems += 1;
           outcomes.note(() => `${bare(group.way.groups.at(-1) ?? '')}: has a member that does not exist, passed over`);
+          continue;
         }
+        const stop = await take(entry, group);
+        if (stop !== undefined) return stop;
+        if (seen === undefined) deps.seenDns.set(key, remembered(entry, deps));
       }
     }
   }
   return leavesOf;
 }
 
-function remembered(entry: Entry): Entry | 'mail' | 'none' {
-  if (entry.kind === 'other') return 'none';
-  return entry.kind === 'group' || entry.kind === 'query-group' ? entry : 'mail';
+export function isGroup({ kind }: Entry): boolean {
+  return kind === 'group' || kind === 'query-group';
+}
+
+function remembered<R extends Incoming>(entry: Entry, deps: ExpandDeps<R>): SeenDn {
+  if (isGroup(entry)) return { group: entry };
+  const person = deps.seen.get(entry.id);
+  const address = addressOf(entry);
+  return person === undefined || address === undefined ? 'nobody' : { person, address };
+}
+
+function addressOf({ primary, addresses, targetAddress }: Entry): string | undefined {
+  return primary ?? addresses[0] ?? targetAddress;
 }
 
 /** What a member is: a group to walk, a leaf, or nothing more to do. */
 async function member<R extends Incoming>(
   entry: Entry,
-  { way, trail }: Open<R>,
+  { reached, way, trail }: Open<R>,
   deps: ExpandDeps<R>,
 ): Promise<GroupVisit<R> | Leaf<R> | Stop | undefined> {
   const { outcomes } = deps;
@@ -127,32 +147,31 @@ async function member<R extends Incoming>(
     outcomes.note(() => `${entry.displayName ?? 'an object'}: a member without mail, passed over`);
     return undefined;
   }
-  const address = entry.primary ?? entry.addresses[0] ?? entry.targetAddress;
+  const address = addressOf(entry);
   if (address === undefined) {
     outcomes.problems += 1;
     outcomes.note(() => `${entry.displayName ?? 'an object'}: a member without any address, passed over`);
     return undefined;
   }
   const ownWay: Way<R> = { ...way, member: address };
-  const isGroup = (entry.kind === 'group' || entry.kind === 'query-group') && !deps.isElsewhere(entry);
-  const seen = isGroup ? deps.seenGroups.get(entry.id) : undefined;
+  const expands = isGroup(entry) && !deps.isElsewhere(entry);
+  const seen = deps.seen.get(entry.id);
   if (seen !== undefined) {
-    outcomes.waitFor(ownWay, trail, seen);
+    // A group that comes again is nobody's loss; if this is a circle, it is so for whoever forwarded to this group.
+    outcomes.again(expands ? reached : ownWay, trail, seen);
     return undefined;
   }
-  if (deps.seenEntries.has(entry.id)) {
-    outcomes.merge(trail, () => `${bare(address)}: reached once more, merged`);
+  if (expands && closedBy(trail, entry) === 'harmless') {
+    outcomes.note(() => `${bare(address)}: a group the mail came through, expanded there`);
+    outcomes.merged += 1;
     return undefined;
   }
+  const visit = expands || entry.targetAddress !== undefined || entry.altRecipient !== undefined ? { ends: false } : certain;
+  deps.seen.set(entry.id, visit);
   const admitted = await deps.admits(entry, ownWay, trail);
-  if (typeof admitted !== 'boolean') return admitted;
-  if (admitted && isGroup) {
-    const node: GroupNode = { id: entry.id, ends: false };
-    deps.seenGroups.set(entry.id, node);
-    return { entry, address, node, way: ownWay, trail };
-  }
-  deps.seenEntries.add(entry.id);
-  return admitted ? { id: entry.id, address, entry, way: ownWay, trail } : undefined;
+  if (admitted === true)
+    return expands ? { entry, address, visit, way: ownWay, trail } : { id: entry.id, address, entry, way: ownWay, trail, visit };
+  return admitted === false ? undefined : admitted;
 }
 
 /** Groups as their members see them: who hears of failures, whether they may be named (E3). Owners are asked for all at once. */
@@ -168,7 +187,7 @@ async function open<R extends Incoming>(
   if (found?.ok === false) return { kind: 'unavailable', reason: found.reason };
   const opened: Open<R>[] = [];
   for (const { visit, leaves } of entering) {
-    const { entry, address, node, way, trail } = visit;
+    const { entry, address, way, trail } = visit;
     if (depthBefore + way.groups.length >= maxDepth) {
       outcomes.fail(way, trail, '5.2.4', `groups are nested deeper than ${maxDepth}`);
       continue;
@@ -184,8 +203,9 @@ async function open<R extends Incoming>(
     const hidden = way.hidden ?? (entry.hideMembership ? address : undefined);
     opened.push({
       entry,
+      reached: way,
       way: { source: way.source, groups: [...way.groups, address], reverse, ...(hidden === undefined ? {} : { hidden }) },
-      trail: { id: entry.id, kind: 'group', keeps: false, group: node, up: trail },
+      trail: { id: entry.id, kind: 'group', keeps: false, visit: visit.visit, up: trail },
       leaves,
     });
   }
@@ -195,12 +215,13 @@ async function open<R extends Incoming>(
 /** Who a query finds. One that cannot be asked fails for this group alone (5.2.4). */
 async function query<R extends Incoming>(group: Open<R>, deps: ExpandDeps<R>): Promise<Entry[] | Stop> {
   const { outcomes, directory, maxRecipients } = deps;
-  const { entry, way, trail } = group;
+  const { entry, reached, trail } = group;
   const failed = (reason: string) => {
-    // The group's own failure, so told as of its way and not of its members'.
-    const index = outcomes.groups.findIndex(({ id }) => id === entry.id);
-    const [expanded] = index < 0 ? [] : outcomes.groups.splice(index, 1);
-    outcomes.fail(expanded?.way ?? way, trail, '5.2.4', reason);
+    outcomes.groups.splice(
+      outcomes.groups.findIndex(({ id }) => id === entry.id),
+      1,
+    ); // it was not expanded after all
+    outcomes.fail(reached, trail, '5.2.4', reason);
     return [];
   };
   if (entry.filter === undefined) return failed('the group has no query');

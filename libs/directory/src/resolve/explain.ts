@@ -1,7 +1,7 @@
 import { smtpAddress } from '@mailrail/mail';
 import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
 import type { Directory } from '../port.ts';
-import { bare } from './outcomes.ts';
+import { bare } from './bare.ts';
 import { resolveRecipients } from './resolve-recipients.ts';
 import type { Way } from './resolution.ts';
 

@@ -1,8 +1,15 @@
 import { addressKey } from '@mailrail/mail';
 import type { Entry } from '../port.ts';
-import type { Leaf } from './expand.ts';
+import { bare } from './bare.ts';
 import type { ExpandedGroup, Failure, Hop, Incoming, LargeGroup, LocalRecipient, Resolution, Way } from './resolution.ts';
-import { type GroupNode, markEnds, type Trail } from './trail.ts';
+import { isLost, markEnds, type Trail, type Visit } from './trail.ts';
+
+/** Somebody reached once more, whose fate is that of the first visit. */
+interface Again<R extends Incoming> {
+  way: Way<R>; // who is told of when it turns out to be a circle
+  trail: Trail | undefined;
+  on: Visit;
+}
 
 /** What has been decided so far. Each mailbox and each address that leaves is taken once; who comes later is merged. */
 export class Outcomes<R extends Incoming> {
@@ -11,29 +18,30 @@ export class Outcomes<R extends Incoming> {
   readonly reports: Failure<R>[] = [];
   readonly groups: ExpandedGroup<R>[] = [];
   readonly large: LargeGroup<R>[] = [];
-  readonly #mailboxes = new Set<string>();
-  readonly #addresses = new Set<string>();
-  #waiting: { way: Way<R>; trail: Trail | undefined; on: GroupNode }[] = [];
   merged = 0;
   problems = 0;
-  readonly #note: ((text: () => string) => void) | undefined;
+  readonly #mailboxes = new Set<string>();
+  readonly #addresses = new Set<string>();
+  #waiting: Again<R>[] = [];
+  #inLarge = 0;
+  readonly #explain: ((line: string) => void) | undefined;
 
-  constructor(note: ((text: () => string) => void) | undefined) {
-    this.#note = note;
+  constructor(explain: ((line: string) => void) | undefined) {
+    this.#explain = explain;
   }
 
   note(text: () => string): void {
-    this.#note?.(text);
+    this.#explain?.(text());
   }
 
   /** Recipients so far, each person and address once. */
   count(): number {
-    return this.local.length + this.hops.length + this.reports.length + this.large.reduce((sum, { members }) => sum + members.length, 0);
+    return this.local.length + this.hops.length + this.reports.length + this.#inLarge;
   }
 
   deliver(way: Way<R>, trail: Trail | undefined, entry: Entry, primary: string): void {
     if (this.#mailboxes.has(entry.id)) {
-      this.merge(trail, () => `${bare(primary)}: has a copy already`);
+      this.merge(trail, () => `${bare(primary)}: has a copy already, merged`);
       return;
     }
     this.#mailboxes.add(entry.id);
@@ -45,14 +53,13 @@ export class Outcomes<R extends Incoming> {
   onward(way: Way<R>, trail: Trail | undefined, address: string, server?: { name: string; site: string }): void {
     const key = `${server?.name ?? ''} ${addressKey(address)}`;
     if (this.#addresses.has(key)) {
-      this.merge(trail, () => `${bare(address)}: goes on already`);
+      this.merge(trail, () => `${bare(address)}: goes on already, merged`);
       return;
     }
     this.#addresses.add(key);
     markEnds(trail);
-    this.note(
-      () => `${bare(address)}: goes on ${server === undefined ? 'by address space' : `to server ${server.name} in site ${server.site}`}`,
-    );
+    const where = server === undefined ? 'by address space' : `to server ${server.name} in site ${server.site}`;
+    this.note(() => `${bare(address)}: goes on ${where}`);
     this.hops.push({ way, address, ...(server === undefined ? {} : { server: { name: server.name, site: server.site } }) });
   }
 
@@ -70,48 +77,79 @@ export class Outcomes<R extends Incoming> {
   }
 
   /** Members that become mails of their own: one set for each way they are to be told of failures, in the order of their ids. */
-  chunk(id: string, leaves: readonly Leaf<R>[]): void {
+  addLarge(id: string, leaves: readonly { id: string; address: string; way: Way<R>; trail: Trail; visit: Visit }[]): void {
     const sets = new Map<string, { way: Way<R>; members: { id: string; address: string }[] }>();
     for (const leaf of leaves) {
+      leaf.visit.ends = true; // something comes of him in a mail of his own
       markEnds(leaf.trail);
       const { member: _, ...way } = leaf.way;
-      const key = JSON.stringify([way.hidden, way.reverse, way.hidden === undefined ? '' : way.groups.at(-1)]);
+      const key = JSON.stringify([way.hidden ?? null, way.reverse]);
       const set = sets.get(key);
       if (set === undefined) sets.set(key, { way, members: [{ id: leaf.id, address: leaf.address }] });
       else set.members.push({ id: leaf.id, address: leaf.address });
     }
     for (const { way, members } of sets.values()) {
       members.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+      this.#inLarge += members.length;
       this.note(() => `${members.length} members of a large group, resolved as mails of their own`);
       this.large.push({ id, way, members });
     }
   }
 
-  /** It comes again to a group that is expanded once: a duplicate if anything comes of that group, else a loop. */
-  waitFor(way: Way<R>, trail: Trail | undefined, on: GroupNode): void {
-    this.#waiting.push({ way, trail, on });
+  /** An object that is met once is reached again: a duplicate if anything came of it, else perhaps a circle. */
+  again(way: Way<R>, trail: Trail | undefined, on: Visit): void {
+    if (on.ends) this.merge(trail, () => reachedAgain(way));
+    else this.#waiting.push({ way, trail, on });
   }
 
   /**
-   * Decides what waited for groups. A group nothing came of, and in which nobody waits, is an empty one: then nothing is lost.
-   * What is left waits for itself in a circle.
+   * Decides about those who were reached again, once all others are decided. Where something came of the first visit it is a
+   * duplicate. Of an empty group nothing comes, and nothing is lost. What is left waits for itself in a circle: whoever forwards
+   * there fails, and groups alone in a circle are as good as empty.
    */
   settle(): void {
-    for (;;) {
-      const settled = this.#waiting.filter(({ on }) => on.ends || !this.#waiting.some(({ trail }) => passes(trail, on)));
-      if (settled.length === 0) break;
-      this.#waiting = this.#waiting.filter((one) => !settled.includes(one));
-      for (const { way, trail, on } of settled) {
-        const reason = () => `${bare(way.member ?? way.source.address)}: comes again to a group that is expanded once`;
-        if (on.ends) this.merge(trail, reason);
-        else {
-          this.note(reason);
-          this.merged += 1;
+    const dependents = new Map<Visit, Again<R>[]>();
+    for (const one of this.#waiting) {
+      const others = dependents.get(one.on);
+      if (others === undefined) dependents.set(one.on, [one]);
+      else others.push(one);
+    }
+    const open = new Set(this.#waiting);
+    const ended = [...dependents.keys()].filter(({ ends }) => ends);
+    for (let visit = ended.pop(); visit !== undefined; visit = ended.pop()) {
+      for (const one of dependents.get(visit) ?? []) {
+        open.delete(one);
+        ended.push(...markEnds(one.trail));
+        this.merge(one.trail, () => reachedAgain(one.way));
+      }
+    }
+
+    const waitingIn = new Map<Visit, number>();
+    for (const { trail } of open) for (const visit of visitsOn(trail)) waitingIn.set(visit, (waitingIn.get(visit) ?? 0) + 1);
+    const empty = [...dependents.keys()].filter((visit) => !visit.ends && (waitingIn.get(visit) ?? 0) === 0);
+    for (let visit = empty.pop(); visit !== undefined; visit = empty.pop()) {
+      for (const one of dependents.get(visit) ?? []) {
+        open.delete(one);
+        this.#drop(one.way);
+        for (const passed of visitsOn(one.trail)) {
+          const left = (waitingIn.get(passed) ?? 0) - 1;
+          waitingIn.set(passed, left);
+          if (left === 0) empty.push(passed);
         }
       }
     }
-    for (const { way, trail } of this.#waiting) this.fail(way, trail, '5.4.6', 'forwarding leads in a circle');
+
+    for (const { way, trail } of open) {
+      if (isLost(trail)) this.fail(way, trail, '5.4.6', 'forwarding leads in a circle');
+      else this.#drop(way);
+    }
     this.#waiting = [];
+  }
+
+  /** Merged, although nothing came of the way it was reached. */
+  #drop(way: Way<R>): void {
+    this.note(() => reachedAgain(way));
+    this.merged += 1;
   }
 
   resolution(): Resolution<R> {
@@ -120,12 +158,10 @@ export class Outcomes<R extends Incoming> {
   }
 }
 
-function passes(trail: Trail | undefined, group: GroupNode): boolean {
-  for (let at = trail; at !== undefined; at = at.up) if (at.group === group) return true;
-  return false;
+function* visitsOn(trail: Trail | undefined): Iterable<Visit> {
+  for (let at = trail; at !== undefined; at = at.up) if (at.visit !== undefined) yield at.visit;
 }
 
-/** `SMTP:ada@corp.example` -> `ada@corp.example`; other types stay as they are. */
-export function bare(address: string): string {
-  return address.startsWith('SMTP:') ? address.slice(5) : address;
+function reachedAgain<R extends Incoming>({ member, source }: Way<R>): string {
+  return `${bare(member ?? source.address)}: reached once more, merged`;
 }

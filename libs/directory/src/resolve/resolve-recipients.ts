@@ -3,12 +3,13 @@ import type { OrganizationSnapshot } from '@mailrail/organization';
 import { dnKey, isDeletedDn } from '../dn.ts';
 import { type Membership, membershipIn } from '../membership.ts';
 import type { Directory, Entry } from '../port.ts';
+import { bare } from './bare.ts';
 import { encapsulated, ownersIn, spellings, withPostmaster } from './address-lookup.ts';
-import { expandGroups, type GroupVisit, tooMany } from './expand.ts';
-import { bare, Outcomes } from './outcomes.ts';
+import { expandGroups, type GroupVisit, isGroup, type SeenDn, tooMany } from './expand.ts';
+import { Outcomes } from './outcomes.ts';
 import type { Incoming, Resolution, ResolveInput, Stop, Way } from './resolution.ts';
 import { isRestricted, refusalBy, type Sender } from './restrictions.ts';
-import { closedBy, type GroupNode, keptOn, type Trail, trailOf } from './trail.ts';
+import { closedBy, type Trail, trailOf, type Visit } from './trail.ts';
 
 export interface ResolveDeps {
   directory: Directory;
@@ -28,7 +29,7 @@ const maxForwards = 32;
 interface Item<R extends Incoming> {
   way: Way<R>;
   trail: Trail | undefined;
-  at: { kind: 'address'; address: string } | { kind: 'dn'; dn: string } | { kind: 'entry'; entry: Entry };
+  at: { kind: 'address'; address: string } | { kind: 'dn'; dn: string } | { kind: 'entry'; entry: Entry; visit: Visit };
   forwards: number;
   /** A second copy, made where a mailbox kept the first: known by its own address. */
   second: boolean;
@@ -45,10 +46,9 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
   const { directory, organization, largeOver = 100, explain } = deps;
   const { settings } = organization;
   const membership = deps.membership ?? membershipIn(directory);
-  const outcomes = new Outcomes<R>(explain === undefined ? undefined : (text) => explain(text()));
-  const seenGroups = new Map<string, GroupNode>();
-  const seenEntries = new Set<string>();
-  const seenDns = new Map<string, Entry | 'mail' | 'none'>();
+  const outcomes = new Outcomes<R>(explain);
+  const seen = new Map<string, Visit>();
+  const seenDns = new Map<string, SeenDn>();
   const expanded = input.expandedVia.length > 0;
   const firstTrail = trailOf(input.expandedVia);
   let sender: Sender = { entry: undefined, trusted: input.trusted, report: input.report, sizeBytes: input.sizeBytes };
@@ -119,10 +119,10 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
 
   async function step(item: Item<R>, found: Found, next: Item<R>[], visits: GroupVisit<R>[]): Promise<Stop | undefined> {
     const { way, trail, at } = item;
-    if (at.kind === 'entry') return object(item, at.entry, next, visits, true);
+    if (at.kind === 'entry') return object(item, at.entry, next, visits, at.visit);
     if (at.kind === 'dn') {
       const entry = found.byDn.get(dnKey(at.dn));
-      if (entry !== undefined) return object(item, entry, next, visits, false);
+      if (entry !== undefined) return object(item, entry, next, visits);
       if (item.second) {
         outcomes.problems += 1;
         outcomes.note(() => 'forwards to an object that does not exist; the mailbox keeps its copy');
@@ -132,7 +132,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     const owners = ownersIn(found.byAddress, spellings(at.address, organization));
     if (owners.length > 1) outcomes.fail(way, trail, '5.1.4', 'more than one object of the directory has this address');
     else if (owners[0] === undefined) unknown(item, at.address, next);
-    else return object(item, owners[0], next, visits, false);
+    else return object(item, owners[0], next, visits);
     return undefined;
   }
 
@@ -176,74 +176,63 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     entry: Entry,
     next: Item<R>[],
     visits: GroupVisit<R>[],
-    admitted: boolean,
+    admitted?: Visit,
   ): Promise<Stop | undefined> {
     const { trail } = item;
     const way = item.second && entry.primary !== undefined ? { ...item.way, member: entry.primary } : item.way;
     outcomes.note(
       () => `${bare(item.at.kind === 'address' ? item.at.address : (way.member ?? way.source.address))}: ${entry.kind} ${entry.dn}`,
     );
-    if (!admitted) {
-      const closed = closedBy(trail, entry);
-      if (closed === 'harmless') {
-        outcomes.merge(trail, () => 'comes back to where it was: a duplicate, merged');
+    if (item.second && entry.kind === 'other') {
+      outcomes.problems += 1;
+      outcomes.note(() => 'has no mail; the mailbox that forwards to it keeps its copy');
+      return undefined;
+    }
+    let visit = admitted;
+    if (visit === undefined) {
+      if (isClosed(item, way, entry)) return undefined;
+      // Who is forwarded to may be the end of several ways; the delivery sees that. Groups and who is addressed are met once.
+      const once = item.forwards === 0 || isGroup(entry);
+      const before = once ? seen.get(entry.id) : undefined;
+      if (before !== undefined) {
+        outcomes.again(way, trail, before);
         return undefined;
       }
-      if (closed === 'broken') {
-        // A contact whose target is its own proxy address in a domain others share: its mailbox is there.
-        const target = item.at.kind === 'address' ? item.at.address : undefined;
-        const domain = target === undefined ? undefined : domainOf(target);
-        if (
-          target !== undefined &&
-          trail?.id === entry.id &&
-          domain !== undefined &&
-          organization.domain(domain)?.type !== 'authoritative'
-        ) {
-          outcomes.onward(way, trail, target);
-        } else outcomes.fail(way, trail, '5.4.6', 'forwarding leads in a circle');
-        return undefined;
-      }
-      if (closed !== 'no') {
-        outcomes.waitFor(way, trail, closed);
-        return undefined;
-      }
-      const again = alreadySeen(item, way, entry);
-      if (again) return undefined;
+      visit = { ends: false };
+      if (once) seen.set(entry.id, visit);
       const admits = await admitsTo(entry, way, trail);
       if (typeof admits !== 'boolean') return admits;
       if (!admits) return undefined;
     }
-    if (entry.kind === 'group' || entry.kind === 'query-group') group(item, way, entry, visits);
-    else person(item, way, entry, next);
+    if (isGroup(entry)) group(item, way, entry, visit, visits);
+    else person(item, way, entry, visit, next);
     return undefined;
   }
 
-  /** Whether this object has its outcome already, from another recipient of the mail. */
-  function alreadySeen(item: Item<R>, way: Way<R>, entry: Entry): boolean {
-    const node = seenGroups.get(entry.id);
-    if (node !== undefined) {
-      if (item.forwards > 0 && !keptOn(item.trail)) outcomes.waitFor(way, item.trail, node);
-      else outcomes.merge(item.trail, () => 'a group that is expanded already, merged');
-      return true;
+  /** Whether the way comes back to an object it has passed; then this is its outcome. */
+  function isClosed({ at, trail }: Item<R>, way: Way<R>, entry: Entry): boolean {
+    const closed = closedBy(trail, entry);
+    if (closed === 'no') return false;
+    if (closed === 'harmless') outcomes.merge(trail, () => 'comes back to where it was: a duplicate, merged');
+    else if (closed !== 'broken') outcomes.again(way, trail, closed);
+    else {
+      // A contact whose target is its own proxy address in a domain others share: its mailbox is there.
+      const target = at.kind === 'address' ? at.address : undefined;
+      const domain = target === undefined ? undefined : domainOf(target);
+      const isShared = domain !== undefined && organization.domain(domain)?.type !== 'authoritative';
+      if (target !== undefined && isShared && trail?.id === entry.id) outcomes.onward(way, trail, target);
+      else outcomes.fail(way, trail, '5.4.6', 'forwarding leads in a circle');
     }
-    // Who is forwarded to may be an end of several ways; that is for the delivery to see. Who is addressed is met once.
-    if (item.forwards > 0) return false;
-    if (seenEntries.has(entry.id)) {
-      outcomes.merge(item.trail, () => 'reached once more, merged');
-      return true;
-    }
-    seenEntries.add(entry.id);
-    return false;
+    return true;
   }
 
-  function group(item: Item<R>, way: Way<R>, entry: Entry, visits: GroupVisit<R>[]): void {
+  function group(item: Item<R>, way: Way<R>, entry: Entry, visit: Visit, visits: GroupVisit<R>[]): void {
     const address = entry.primary ?? entry.addresses[0] ?? way.source.address;
     if (!isElsewhere(entry)) {
-      const node: GroupNode = { id: entry.id, ends: false };
-      seenGroups.set(entry.id, node);
-      visits.push({ entry, address, node, way, trail: item.trail });
+      visits.push({ entry, address, visit, way, trail: item.trail });
       return;
     }
+    visit.ends = true;
     const server = organization.serverRow(entry.expansionServer ?? '');
     if (server === undefined) outcomes.fail(way, item.trail, '5.2.4', 'the server that expands the group is not one of the organization');
     else outcomes.onward(way, item.trail, address, server);
@@ -254,36 +243,25 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
   }
 
   /** A mailbox, a contact, an account whose mail lives elsewhere. */
-  function person(item: Item<R>, way: Way<R>, entry: Entry, next: Item<R>[]): void {
-    const { trail } = item;
-    const passed = (keeps: boolean): Trail => ({ id: entry.id, kind: 'forward', keeps, up: trail });
-    if (item.forwards >= maxForwards) {
-      outcomes.fail(way, trail, '5.4.6', `forwarded more than ${maxForwards} times`);
-      return;
-    }
-    if (entry.targetAddress !== undefined) {
-      redirect({ way, trail: passed(false), forwards: item.forwards + 1, second: false }, entry.targetAddress, next);
-      return;
-    }
-    if (entry.kind === 'contact') {
-      outcomes.fail(way, trail, '5.1.3', 'a contact without the address it stands for');
-      return;
-    }
-    if (entry.kind !== 'mailbox') {
-      outcomes.fail(way, trail, '5.1.1', 'the object of the directory has no mailbox and no address elsewhere');
-      return;
-    }
+  function person(item: Item<R>, way: Way<R>, entry: Entry, visit: Visit, next: Item<R>[]): void {
+    const trail: Trail = { id: entry.id, kind: 'forward', keeps: entry.deliverAndRedirect, visit, up: item.trail };
+    const forwarded = { way, trail, forwards: item.forwards + 1 };
     const { altRecipient: dn } = entry;
-    const forwarded: Omit<Item<R>, 'at' | 'second'> = { way, trail: passed(entry.deliverAndRedirect), forwards: item.forwards + 1 };
-    if (dn !== undefined && !entry.deliverAndRedirect) {
+    if (item.forwards >= maxForwards) outcomes.fail(way, trail, '5.4.6', `forwarded more than ${maxForwards} times`);
+    else if (entry.targetAddress !== undefined)
+      redirect({ ...forwarded, trail: { ...trail, keeps: false }, second: false }, entry.targetAddress, next);
+    else if (entry.kind === 'contact') outcomes.fail(way, trail, '5.1.3', 'a contact without the address it stands for');
+    else if (entry.kind !== 'mailbox')
+      outcomes.fail(way, trail, '5.1.1', 'the object of the directory has no mailbox and no address elsewhere');
+    else if (dn !== undefined && !entry.deliverAndRedirect) {
       outcomes.note(() => `${bare(entry.primary ?? '')}: forwards to ${dn} and keeps nothing`);
       next.push({ ...forwarded, at: { kind: 'dn', dn }, second: false });
-      return;
+    } else {
+      home(way, trail, entry);
+      if (dn === undefined) return;
+      outcomes.note(() => `${bare(entry.primary ?? '')}: keeps a copy and forwards to ${dn}`);
+      next.push({ ...forwarded, at: { kind: 'dn', dn }, second: true });
     }
-    home(way, trail, entry);
-    if (dn === undefined) return;
-    outcomes.note(() => `${bare(entry.primary ?? '')}: keeps a copy and forwards to ${dn}`);
-    next.push({ ...forwarded, at: { kind: 'dn', dn }, second: true });
   }
 
   function redirect(item: Omit<Item<R>, 'at'>, target: string, next: Item<R>[]): void {
@@ -299,10 +277,11 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
 
   /** Where a mailbox is. */
   function home(way: Way<R>, trail: Trail | undefined, entry: Entry): void {
-    const { primary, homeServer, homeMta } = entry;
+    const { primary, homeServer, homeMta, homeMdb } = entry;
     const server = homeServer === undefined ? undefined : organization.serverRow(homeServer);
     if (primary === undefined) outcomes.fail(way, trail, '5.1.0', 'the mailbox has no mail address');
-    else if (homeMta !== undefined && isDeletedDn(homeMta)) outcomes.fail(way, trail, '5.1.6', 'the server of the mailbox was removed');
+    else if ([homeMta, homeMdb].some((dn) => dn !== undefined && isDeletedDn(dn)))
+      outcomes.fail(way, trail, '5.1.6', 'the server of the mailbox was removed');
     else if (server === undefined) outcomes.fail(way, trail, '5.1.6', 'the server of the mailbox is not one of the organization');
     else if (server.name.toLowerCase() === settings.server.toLowerCase()) outcomes.deliver(way, trail, entry, primary);
     else outcomes.onward(way, trail, primary, server);
@@ -326,8 +305,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
       depthBefore: input.expandedVia.length,
       maxRecipients: expanded ? settings.limits.recipientsAfterExpansion : maxRecipients,
       keepEntries: largeOver,
-      seenGroups,
-      seenEntries,
+      seen,
       seenDns,
       admits: admitsTo,
       isElsewhere,
@@ -336,10 +314,10 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     for (const [index, leaves] of leavesOf.entries()) {
       const visit = visits[index];
       if (visit === undefined) continue;
-      if (leaves.length > largeOver) outcomes.chunk(visit.entry.id, leaves);
+      if (leaves.length > largeOver) outcomes.addLarge(visit.entry.id, leaves);
       else {
-        for (const { entry, way, trail } of leaves) {
-          if (entry !== undefined) next.push({ way, trail, at: { kind: 'entry', entry }, forwards: 0, second: false });
+        for (const { entry, way, trail, visit: own } of leaves) {
+          if (entry !== undefined) next.push({ way, trail, at: { kind: 'entry', entry, visit: own }, forwards: 0, second: false });
         }
       }
     }

@@ -1,0 +1,4 @@
+export { type Endpoints, readEndpoints } from './endpoints.ts';
+export { type Line, type LineOptions, startLine } from './line.ts';
+export { keptMail } from './sink/kept-mail.ts';
+export { type Sink, smtpSink } from './sink/smtp-sink.ts';

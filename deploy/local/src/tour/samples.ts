@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** A place where a tour mail, or a report about it, is to end. */
+export interface End {
+  where: 'mailbox' | 'sink';
+  address: string;
+  what: 'mail' | 'report';
+}
+
+export interface Sample {
+  name: string; // of the file in samples/, too
+  says: string; // what it shows, for the table
+  way: 'SMTP' | 'submission' | 'HTTP' | 'pickup' | 'replay';
+  from: string;
+  to: readonly string[];
+  ends: readonly End[];
+}
+
+const inMailbox = (...addresses: string[]): End[] => addresses.map((address) => ({ where: 'mailbox', address, what: 'mail' }));
+const atSink = (address: string): End[] => [{ where: 'sink', address, what: 'mail' }];
+const grace = 'grace@elsewhere.example';
+
+/** The tour: every way in, every way out. It fits the default organization; another one needs other addresses. */
+export const samples: readonly Sample[] = [
+  { name: 'one-person', says: 'to one person', way: 'SMTP', from: grace, to: ['ada@corp.example'], ends: inMailbox('ada@corp.example') },
+  {
+    name: 'nested-group',
+    says: 'to a group in a group',
+    way: 'SMTP',
+    from: grace,
+    to: ['team@corp.example'],
+    ends: inMailbox('ada@corp.example', 'ben@corp.example', 'chloe@corp.example'),
+  },
+  {
+    name: 'unknown-person',
+    says: 'to nobody: a report',
+    way: 'submission',
+    from: 'dmitri@corp.example',
+    to: ['nobody@corp.example'],
+    ends: [{ where: 'mailbox', address: 'dmitri@corp.example', what: 'report' }],
+  },
+  { name: 'contact', says: 'to a contact', way: 'SMTP', from: grace, to: ['partner@corp.example'], ends: atSink('partner@remote.example') },
+  {
+    name: 'relay',
+    says: 'to a relayed domain',
+    way: 'SMTP',
+    from: grace,
+    to: ['someone@relay.example'],
+    ends: atSink('someone@relay.example'),
+  },
+  { name: 'outside', says: 'from us to the world', way: 'submission', from: 'ada@corp.example', to: [grace], ends: atSink(grace) },
+  {
+    name: 'attachment',
+    says: 'by a program',
+    way: 'HTTP',
+    from: 'build@corp.example',
+    to: ['ben@corp.example', 'chloe@corp.example'],
+    ends: inMailbox('ben@corp.example', 'chloe@corp.example'),
+  },
+  {
+    name: 'pickup',
+    says: 'as a file',
+    way: 'pickup',
+    from: 'scanner@corp.example',
+    to: ['chloe@corp.example'],
+    ends: inMailbox('chloe@corp.example'),
+  },
+  {
+    name: 'replay',
+    says: 'as an exported file',
+    way: 'replay',
+    from: grace,
+    to: ['dmitri@corp.example'],
+    ends: inMailbox('dmitri@corp.example'),
+  },
+];
+
+const folder = path.join(import.meta.dirname, '..', '..', 'samples');
+
+/**
+ * The bytes of a sample for one run of the tour: CRLF, the date of now, and a Message-ID of this run by which it is found again.
+ *
+ * @param run a word for this run: letters and digits.
+ */
+export function sampleBytes(sample: Sample, run: string, now: Date): Buffer {
+  const text = readFileSync(path.join(folder, `${sample.name}.eml`), 'utf8')
+    .replace(/^Date: .*$/m, `Date: ${now.toUTCString().replace('GMT', '+0000')}`)
+    .replace(/^Message-ID: .*$/m, `Message-ID: ${messageIdOf(sample, run)}`);
+  return Buffer.from(text.replaceAll(/\r?\n/g, '\r\n'));
+}
+
+export function messageIdOf(sample: Sample, run: string): string {
+  return `<${sample.name}.${run}@samples.example>`;
+}

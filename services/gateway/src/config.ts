@@ -1,0 +1,62 @@
+import { serviceConfig } from '@mailrail/pipeline';
+import { z } from 'zod';
+
+/** A variable that is set to nothing is not set: compose files and manifests write it so. */
+const text = z
+  .string()
+  .optional()
+  .transform((value) => (value === '' ? undefined : value));
+const port = z
+  .union([z.literal(''), z.coerce.number().int().min(0).max(65_535)])
+  .optional()
+  .transform((value) => (value === '' ? undefined : value));
+const host = z.string().min(1);
+const limit = (ms: number) => z.coerce.number().int().min(100).max(86_400_000).default(ms);
+
+/** The environment of the gateway. A way in whose port is absent is not opened. */
+export const Config = z
+  .object({
+    ...serviceConfig,
+    SMTP_HOST: host.default('127.0.0.1').describe('address of the SMTP listener for mail from anywhere, and of those below'),
+    SMTP_PORT: port.describe('its port; 0 takes a free one'),
+    SUBMISSION_HOST: text.describe('address of the submission listener; default SMTP_HOST'),
+    SUBMISSION_PORT: port.describe('its port; needs an account'),
+    SUBMISSION_USER: text.describe('the account that may submit'),
+    SUBMISSION_PASSWORD: text.describe('its password'),
+    SITE_HOST: text.describe('address of the listener for peer sites; default SMTP_HOST'),
+    SITE_PORT: port.describe('its port; needs SITE_SECRET, or SITE_CA with a certificate'),
+    SITE_SECRET: text.describe('password of every peer site; its user name is the name of the site'),
+    SITE_CA: text.describe('file (PEM) of the authority that signs certificates of peer sites'),
+    TLS_CERT: text.describe('file (PEM) of the certificate for STARTTLS; without it STARTTLS is not offered'),
+    TLS_KEY: text.describe('file (PEM) of its key'),
+    HTTP_HOST: host.default('127.0.0.1').describe('address of the HTTP API'),
+    HTTP_PORT: port.describe('its port; needs API_KEY'),
+    API_KEY: text.describe('key of the HTTP API, at least 16 characters'),
+    IN_DIR: text.describe('folder with one folder for each folder gateway of the organization file'),
+    MAX_IN_HAND_PER_CLIENT: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .default(500)
+      .describe('messages of one client between their first byte and their answer; more are told to come later'),
+    SMTP_COMMAND_TIMEOUT_MS: limit(300_000).describe('from a reply to the end of the next command'),
+    SMTP_DATA_TIMEOUT_MS: limit(600_000).describe('for the whole content of a message'),
+    SMTP_IDLE_TIMEOUT_MS: limit(600_000).describe('for a session without a message'),
+    SMTP_STOP_MS: limit(5_000).describe('for transactions in hand when the service stops'),
+  })
+  .superRefine((config, context) => {
+    const needs = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message });
+    if (config.SUBMISSION_PORT !== undefined && (config.SUBMISSION_USER === undefined || config.SUBMISSION_PASSWORD === undefined)) {
+      needs('SUBMISSION_USER', 'a submission listener needs SUBMISSION_USER and SUBMISSION_PASSWORD');
+    }
+    if (
+      config.SITE_PORT !== undefined &&
+      config.SITE_SECRET === undefined &&
+      (config.SITE_CA === undefined || config.TLS_CERT === undefined)
+    ) {
+      needs('SITE_SECRET', 'a listener for peer sites needs SITE_SECRET, or SITE_CA with TLS_CERT and TLS_KEY');
+    }
+    if ((config.TLS_CERT === undefined) !== (config.TLS_KEY === undefined)) needs('TLS_KEY', 'TLS_CERT and TLS_KEY go together');
+    if (config.HTTP_PORT !== undefined && config.API_KEY === undefined) needs('API_KEY', 'the HTTP API needs API_KEY');
+  });
+export type Config = z.output<typeof Config>;

@@ -1,0 +1,24 @@
+import { lstat, opendir, rename, unlink } from 'node:fs/promises';
+import { unlessGone } from './claims.ts';
+import type { Layout } from './layout.ts';
+import { type Claimed, workName } from './work-name.ts';
+
+/** The mail is durable: its file goes, or into DONE under its identity and name. Idempotent. */
+export async function finishFile(layout: Layout, claimed: Claimed, keepDoneMs: number): Promise<void> {
+  const name = workName(claimed);
+  const path = layout.path('WORK', name);
+  await (keepDoneMs > 0 ? rename(path, layout.path('DONE', name)) : unlink(path)).catch(unlessGone);
+}
+
+/** Removes what has been in DONE for longer than `keepDoneMs`, by the time it was moved there. @returns files removed. */
+export async function sweepDone(layout: Layout, keepDoneMs: number, now: number): Promise<number> {
+  let removed = 0;
+  for await (const { name } of await opendir(layout.path('DONE'), { encoding: 'latin1' })) {
+    const path = layout.path('DONE', name);
+    const found = await lstat(path).catch(unlessGone);
+    if (found === undefined || found.isDirectory() || now - found.ctimeMs < keepDoneMs) continue;
+    await unlink(path).catch(unlessGone);
+    removed += 1;
+  }
+  return removed;
+}

@@ -1,0 +1,231 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { oneLine } from '@mailrail/mail';
+import { claimFiles } from './claim-files.ts';
+import { takeOver } from './claims.ts';
+import { sweepDone } from './done.ts';
+import type { EmlMode } from './file-envelope.ts';
+import { openHand } from './hand.ts';
+import { layoutOf, makeLayout } from './layout.ts';
+import { problemOf } from './problem.ts';
+import { waitingRoom } from './waiting-room.ts';
+import { type Wake, wakeable } from './wake.ts';
+import type { WorkOptions } from './work-file.ts';
+
+export interface FolderGatewayOptions extends Omit<WorkOptions, 'layout' | 'device' | 'keepDoneMs' | 'gateway'> {
+  /** The gateway's own folder, `<in>/<gateway>`; made with all that belongs below it. */
+  folder: string;
+  gateway: { name: string; mode: EmlMode; trust: 'inside' | 'outside'; pollEveryMs: number; keepDoneMs: number };
+  acceptor: WorkOptions['acceptor'] & { obstacle(): unknown };
+  /** After this without a sign of life a claim is another gateway's to take. Default 30,000 (S4). */
+  leaseMs?: number;
+  /** How long a file that looks unfinished is waited for. Default 60,000. */
+  unfinishedMs?: number;
+  /** Files worked on at once. Default 32. */
+  concurrency?: number;
+  /** File names remembered between two looks at the folder. Default 32,768. */
+  keepNames?: number;
+}
+
+export interface FolderGateway {
+  /** What keeps it from taking files now, in a sentence; for readiness and the admin page. */
+  problem(): string | undefined;
+  /** Takes nothing new and finishes what is in hand, within 10 s. What waits stays claimed in WORK, for the next start. */
+  close(): Promise<void>;
+}
+
+const claimBatch = 32;
+const longestSettleMs = 5_000;
+const scanGapMs = 250;
+const closeMs = 10_000;
+
+/**
+ * A folder that foreign systems drop mail into. Polling is the truth; file events only wake the poll up early, since network
+ * shares do not have them. A file is taken when it has not changed between two looks and seems finished; oldest first.
+ *
+ * Nothing is lost and nothing gets a second identity, at whatever step a process dies: the identity is chosen by the rename that
+ * claims the file and stands in its name until the mail is durable.
+ */
+export function openFolderGateway(options: FolderGatewayOptions): FolderGateway {
+  const { gateway, log, leaseMs = 30_000, unfinishedMs = 60_000, concurrency = 32, keepNames = 32_768 } = options;
+  const now = () => performance.now();
+  const layout = layoutOf(options.folder);
+  const settleMs = Math.min(gateway.pollEveryMs, longestSettleMs);
+  const room = waitingRoom({ layout, keep: keepNames, settleMs });
+  const wake: Wake = wakeable();
+  let device: number | undefined;
+  const { keepDoneMs, pollEveryMs } = gateway;
+  const hand = openHand({
+    ...options,
+    layout,
+    keepDoneMs,
+    device: () => device ?? 0,
+    pauseMs: Math.min(1_000, pollEveryMs),
+    settleMs,
+    now,
+  });
+
+  let closing = false;
+  let dirty = false; // something happened in IN since the last look
+  let nextPollAt = 0;
+  let scannedAt = Number.NEGATIVE_INFINITY;
+  let scanCostMs = 0;
+  let nextTakeOverAt = 0;
+  let nextSweepAt = 0;
+  let trouble: { code: string; sentence: string; toldAt: number } | undefined;
+  let watcher: FSWatcher | undefined;
+
+  /** One turn: everything that is due. @returns when to come back, unless something happens before. */
+  async function turn(): Promise<number> {
+    if (device === undefined) {
+      await makeLayout(layout);
+      device = (await stat(layout.path('IN'))).dev;
+    }
+    watcher ??= startWatching();
+    if (keepDoneMs > 0 && now() >= nextSweepAt) {
+      await sweepDone(layout, keepDoneMs, Date.now());
+      nextSweepAt = now() + Math.min(3_600_000, Math.max(1_000, keepDoneMs / 10));
+    }
+    if (options.acceptor.obstacle() !== undefined) return now() + pollEveryMs; // the line is away: nothing is claimed that cannot be taken
+    hand.retry();
+    if (now() < hand.pausedUntil) return hand.pausedUntil;
+    if (now() >= nextTakeOverAt) {
+      nextTakeOverAt = now() + leaseMs / 3;
+      for (const claimed of await takeOver(layout, leaseMs, hand.ids(), claimBatch)) {
+        log.warn('gateway.claim-taken-over', { gateway: gateway.name, rootId: claimed.rootId });
+        hand.take(claimed);
+      }
+    }
+    if (room.due(now(), 1).length === 0 && isScanDue()) {
+      dirty = false;
+      scannedAt = now();
+      nextPollAt = scannedAt + pollEveryMs;
+      await room.scan(scannedAt);
+      scanCostMs = now() - scannedAt;
+    }
+    while (!closing && (await claimSome())) {
+      if (now() >= nextTakeOverAt || now() < hand.pausedUntil || options.acceptor.obstacle() !== undefined) return now();
+    }
+    return Math.min(
+      nextPollAt,
+      nextTakeOverAt,
+      room.nextDueAt() ?? Number.POSITIVE_INFINITY,
+      hand.dueAt() ?? Number.POSITIVE_INFINITY,
+      scanAllowedAt(),
+    );
+  }
+
+  function isScanDue(): boolean {
+    return now() >= nextPollAt || ((dirty || room.needsMore) && now() >= scannedAt + gapMs());
+  }
+  function scanAllowedAt(): number {
+    return dirty || room.needsMore ? scannedAt + gapMs() : Number.POSITIVE_INFINITY;
+  }
+  /** A look at a large folder costs something: events must not make it the only thing that is done. */
+  function gapMs(): number {
+    return Math.max(scanGapMs, 4 * scanCostMs);
+  }
+
+  /** @returns false when nothing is due. */
+  async function claimSome(): Promise<boolean> {
+    await hand.below(concurrency);
+    const due = room.due(now(), Math.min(claimBatch, concurrency));
+    if (due.length === 0 || device === undefined) return false;
+    const { results, error } = await claimFiles(
+      due.map(({ candidate }) => candidate),
+      {
+        layout,
+        device,
+        isOverdue: ({ seenAt }) => now() - seenAt >= unfinishedMs,
+        claimed: (claimed) => options.step?.('claimed', claimed),
+      },
+    );
+    for (const [at, result] of results.entries()) {
+      const waiting = due[at];
+      if (waiting === undefined) continue;
+      const { name } = waiting.candidate;
+      if (result.kind === 'unfinished') {
+        waiting.dueAt = now() + settleMs;
+      } else if (result.kind === 'unreadable') {
+        waiting.dueAt = now() + Math.max(pollEveryMs, unfinishedMs);
+        const file = oneLine(Buffer.from(name, 'latin1').toString(), 120);
+        log.warn('gateway.file', { gateway: gateway.name, file, outcome: 'unreadable', reason: problemOf(result.error).sentence });
+      } else {
+        room.remove(name);
+      }
+      if (result.kind === 'changed') dirty = true;
+      if (result.kind === 'claimed') {
+        options.step?.('flushed', result.claimed);
+        hand.take(result.claimed, result.opened);
+      }
+    }
+    if (error !== undefined) throw error;
+    return true;
+  }
+
+  function startWatching(): FSWatcher | undefined {
+    try {
+      const started = watch(layout.path('IN').toString(), { persistent: false }, () => {
+        dirty = true;
+        wake.now();
+      });
+      started.on('error', () => {
+        started.close();
+        watcher = undefined;
+      });
+      return started;
+    } catch (error) {
+      // No events on this file system, or no more of them to have: the poll is enough.
+      log.debug('gateway.no-file-events', { gateway: gateway.name, reason: problemOf(error).sentence });
+      return undefined;
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!closing) {
+      let nextAt: number;
+      try {
+        nextAt = await turn();
+        if (trouble !== undefined) log.info('gateway.folder-recovered', { gateway: gateway.name, code: trouble.code });
+        trouble = undefined;
+      } catch (error) {
+        tell(error);
+        nextAt = now() + pollEveryMs;
+      }
+      if (!closing) await wake.until(nextAt - now());
+    }
+  }
+
+  /** A folder in trouble is told when the trouble begins or changes, and every minute. */
+  function tell(error: unknown): void {
+    device = undefined; // look again what is there
+    const found = problemOf(error);
+    const told = trouble?.code === found.code && now() - trouble.toldAt < 60_000;
+    if (!told)
+      log.error('gateway.folder-trouble', { gateway: gateway.name, folder: options.folder, code: found.code, reason: found.sentence });
+    trouble = { ...found, toldAt: told ? (trouble?.toldAt ?? 0) : now() };
+  }
+
+  const renewal = setInterval(() => {
+    hand.renew(leaseMs / 3).catch((error: unknown) => tell(error));
+  }, leaseMs / 6);
+  renewal.unref();
+  const running = run();
+
+  return {
+    problem: () => trouble?.sentence,
+    async close() {
+      closing = true;
+      watcher?.close();
+      wake.now();
+      await running;
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, closeMs);
+      });
+      await Promise.race([hand.below(1), late]);
+      clearTimeout(timer);
+      clearInterval(renewal);
+    },
+  };
+}

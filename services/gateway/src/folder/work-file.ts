@@ -1,0 +1,86 @@
+import type { Log, Metrics } from '@mailrail/telemetry';
+import { MessageRefused } from '../eml/refusal.ts';
+import { moveToBad, writeReports } from './bad.ts';
+import type { Layout } from './layout.ts';
+import { type OpenedFile, openPlain } from './open-file.ts';
+import { type Taken, type TakeFileOptions, takeFile } from './take-file.ts';
+import { type Claimed, workName } from './work-name.ts';
+
+/** Where a process may be stopped to see that nothing is lost. */
+export type Step =
+  | 'claimed'
+  | 'flushed'
+  | 'opened'
+  | 'begun'
+  | 'written'
+  | 'accepted'
+  | 'reported'
+  | 'finished'
+  | 'bad-reported'
+  | 'bad-moved';
+
+export interface WorkOptions extends Omit<TakeFileOptions, 'step'> {
+  layout: Layout;
+  device: () => number; // of the folders
+  keepDoneMs: number; // 0: accepted files are removed
+  log: Log;
+  metrics: Pick<Metrics, 'refused' | 'possibleDuplicates'>;
+  /** Called when a step is behind us; tests stop a process there. */
+  step?: ((step: Step, claimed: Claimed) => void) | undefined;
+}
+
+/**
+ * Works on a claimed file up to the decision: its mail is durable (then the file is still in WORK), or the file is in BAD with
+ * its report, or both must be tried again. Every part may be repeated.
+ *
+ * @param alone runs what touches the file by its path; the renewal of its lease does too, and they must not meet.
+ * @returns `gone` when another gateway has finished it.
+ * @throws Error of the system.
+ */
+export async function workFile(
+  claimed: Claimed,
+  opened: OpenedFile | undefined,
+  options: WorkOptions,
+  alone: <Result>(touch: () => Promise<Result>) => Promise<Result>,
+): Promise<Taken | 'gone'> {
+  const { layout, gateway } = options;
+  const report = { gateway: gateway.name, dialect: gateway.mode, at: Date.now() };
+  const taken = await takeOpened(claimed, opened, options, alone);
+  if (taken === 'gone') return taken;
+  if (taken.kind === 'bad') {
+    const { code, message: reason, where } = taken.refusal;
+    const reported = () => options.step?.('bad-reported', claimed);
+    await alone(() => moveToBad(layout, claimed, { ...report, code, reason, ...(where === undefined ? {} : { where }) }, reported));
+    options.step?.('bad-moved', claimed);
+  }
+  if (taken.kind === 'accepted') {
+    const { leftOut, recipients: acceptedFor } = taken;
+    const [first] = leftOut;
+    if (first !== undefined) {
+      await writeReports(layout, claimed, { ...report, code: first.code, reason: 'some recipients were left out', acceptedFor, leftOut });
+      options.step?.('reported', claimed);
+    }
+  }
+  return taken;
+}
+
+async function takeOpened(
+  claimed: Claimed,
+  opened: OpenedFile | undefined,
+  options: WorkOptions,
+  alone: <Result>(touch: () => Promise<Result>) => Promise<Result>,
+): Promise<Taken | 'gone'> {
+  let file = opened;
+  try {
+    const found = file ?? (await alone(() => openPlain(options.layout.path('WORK', workName(claimed)), options.device())));
+    if (found === 'gone') return 'gone';
+    file = found;
+    options.step?.('opened', claimed);
+    return await takeFile(file, claimed, { ...options, step: (step) => options.step?.(step, claimed) });
+  } catch (error) {
+    if (error instanceof MessageRefused) return { kind: 'bad', refusal: error };
+    throw error;
+  } finally {
+    await file?.handle.close();
+  }
+}

@@ -1,0 +1,200 @@
+import type { IncomingMessage } from 'node:http';
+import type { Log, Metrics } from '@mailrail/telemetry';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { z } from 'zod';
+import { MessageRefused } from './eml/refusal.ts';
+import { type Client, credentials } from './http/credentials.ts';
+import { methodsOf, openApiDocument } from './http/openapi.ts';
+import { HttpProblem, problemDocument, problemType, refusalProblem, tryLater } from './http/problem.ts';
+import { type ReceiveOptions, receiveMessage } from './http/receive-message.ts';
+import { type MessageAccepted, MessageQuery } from './http/schemas.ts';
+import { answerBrokenRequest, continueWhenWanted, defaultTimeouts, type HttpTimeouts, linger, securityHeaders } from './http/server.ts';
+
+export interface HttpApiOptions extends ReceiveOptions {
+  host: string;
+  port: number; // 0 takes a free one
+  apiKey: string; // at least 16 characters
+  log: Log;
+  metrics: Pick<Metrics, 'refused'>;
+  timeouts?: Partial<HttpTimeouts>;
+}
+
+export interface HttpApi {
+  port: number;
+  /** Takes no more requests (503), lets those in hand end, then closes. */
+  close(): Promise<void>;
+}
+
+/**
+ * The HTTP way in: `POST /v1/messages`, and `/openapi.json` that describes it. Errors are problem documents (RFC 9457) and tell
+ * nothing of the inside.
+ *
+ * @throws RangeError for an API key that could be guessed; the system's error when the port cannot be had.
+ */
+export async function openHttpApi(options: HttpApiOptions): Promise<HttpApi> {
+  const app = httpApi(options);
+  await app.listen({ host: options.host, port: options.port });
+  const address = app.server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    async close() {
+      const cut = setTimeout(() => app.server.closeAllConnections(), options.timeouts?.close ?? defaultTimeouts.close);
+      await app.close().finally(() => clearTimeout(cut));
+    },
+  };
+}
+
+/** What a request came to, for its line in the log. */
+interface Facts {
+  code?: string;
+  rootId?: string;
+  recipients?: number;
+  sizeBytes?: number;
+}
+
+/** The application without a socket. */
+export function httpApi(options: HttpApiOptions): FastifyInstance {
+  const timeouts = { ...defaultTimeouts, ...options.timeouts };
+  const clientOf = credentials(options.apiKey);
+  const facts = new WeakMap<IncomingMessage, Facts>();
+  let closing = false;
+
+  const app = fastify({
+    forceCloseConnections: 'idle',
+    return503OnClosing: false, // ours says it in its own form
+    connectionTimeout: timeouts.idle,
+    requestTimeout: timeouts.request,
+    keepAliveTimeout: timeouts.keepAlive,
+    // Room for the longest query: as many recipients as a message may have.
+    http: { headersTimeout: timeouts.headers, maxHeaderSize: 131_072 },
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (_error, _request, reply) => {
+      void answer(reply, new HttpProblem(400, 'bad-request', 'the path of the request is malformed'));
+    },
+  });
+  const sendBody = continueWhenWanted(app.server, (request, response) => app.routing(request, response));
+
+  function answer(reply: FastifyReply, problem: HttpProblem): FastifyReply {
+    facts.set(reply.request.raw, { code: problem.code });
+    options.metrics.refused.inc({ gateway: options.gateway, code: String(problem.status) });
+    // As bytes: to a text the framework would add a charset, and the type has none.
+    return reply
+      .code(problem.status)
+      .headers({ ...securityHeaders, ...problem.headers, 'content-type': problemType })
+      .send(Buffer.from(JSON.stringify(problemDocument(problem))));
+  }
+
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(securityHeaders);
+    if (closing) throw tryLater(503, 'stopping', 'the service is stopping', 5);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close');
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    linger(request.raw, timeouts.linger, () => closing);
+    const { gateway, log } = options;
+    const fields = {
+      gateway,
+      method: request.method,
+      status: reply.statusCode,
+      ...facts.get(request.raw),
+      durationMs: Math.round(reply.elapsedTime),
+    };
+    if (reply.statusCode >= 500) log.warn('gateway.http', fields);
+    else log.info('gateway.http', fields);
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error);
+    if (problem.status === 500) options.log.error('gateway.http-failed', { gateway: options.gateway, error });
+    if (request.raw.destroyed && !request.raw.complete) facts.set(request.raw, { code: 'aborted' });
+    return answer(reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const allow = methodsOf.get(path);
+    return answer(
+      reply,
+      allow === undefined
+        ? new HttpProblem(404, 'not-found', 'there is nothing here; /openapi.json tells what there is')
+        : new HttpProblem(405, 'method-not-allowed', `only ${allow} is possible here`, { headers: { allow } }),
+    );
+  });
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('message/rfc822', (_request, _payload, done) => done(null));
+
+  const description = Buffer.from(JSON.stringify(openApiDocument()));
+  app.get('/openapi.json', (_request, reply) => reply.type('application/json').send(description));
+
+  const clients = new WeakMap<IncomingMessage, Client>();
+  app.post(
+    '/v1/messages',
+    {
+      // Before the body is looked at: who asks, and whether it may be taken at all.
+      onRequest: async (request) => {
+        clients.set(request.raw, clientOf(request.headers.authorization));
+        requireBody(request, options.organization.current().settings.limits.messageBytes);
+      },
+    },
+    async (request, reply) => {
+      const client = clients.get(request.raw);
+      if (client === undefined) throw new Error('a request without its client');
+      const query = parseQuery(request.query);
+      const accepted = await receiveMessage(request.raw, query, client, { ...options, sendBody: () => sendBody(request.raw) });
+      const { rootId, recipients, sizeBytes } = accepted;
+      facts.set(request.raw, { rootId, recipients, sizeBytes });
+      return reply
+        .code(202)
+        .type('application/json')
+        .send(Buffer.from(JSON.stringify({ id: rootId, recipients } satisfies MessageAccepted)));
+    },
+  );
+  return app;
+}
+
+/** @throws HttpProblem 411, 413, 415 */
+function requireBody({ headers }: FastifyRequest, maxBytes: number): void {
+  const length = headers['content-length'];
+  if (length === undefined && headers['transfer-encoding'] === undefined) {
+    throw new HttpProblem(411, 'length-required', 'the message must be the body of the request');
+  }
+  if ((headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() !== 'message/rfc822') throw wrongType();
+  if ((headers['content-encoding'] ?? 'identity').trim().toLowerCase() !== 'identity') {
+    throw new HttpProblem(415, 'unsupported-encoding', 'the body must not be encoded', { headers: { 'accept-encoding': 'identity' } });
+  }
+  if (Number(length ?? 0) > maxBytes) throw new HttpProblem(413, 'too-large', `a message may have ${maxBytes} bytes`);
+}
+
+function wrongType(): HttpProblem {
+  const headers = { 'accept-post': 'message/rfc822' };
+  return new HttpProblem(415, 'unsupported-type', 'the body must be a message, Content-Type: message/rfc822', { headers });
+}
+
+/** @throws HttpProblem 400 naming every wrong parameter at once */
+function parseQuery(query: unknown): MessageQuery {
+  const parsed = MessageQuery.safeParse({ ...(typeof query === 'object' ? query : {}) });
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.flatMap((issue) => {
+    const at = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [key]) : [issue.path];
+    return at.map((path) => ({ detail: issueText(issue), pointer: `/query/${path.join('/')}`.slice(0, 200) }));
+  });
+  throw new HttpProblem(400, 'bad-parameters', 'the query has parameters that are wrong or unknown', { errors: errors.slice(0, 20) });
+}
+
+function issueText(issue: z.core.$ZodIssue): string {
+  return issue.code === 'unrecognized_keys' ? 'there is no such parameter' : issue.message;
+}
+
+function problemOf(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof MessageRefused) return refusalProblem(error);
+  const status = error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+  // The framework's own: their texts are fixed and tell nothing.
+  if (status === 415) return wrongType();
+  if (status >= 400 && status < 500) return new HttpProblem(status, 'bad-request', 'the request is malformed');
+  return new HttpProblem(500, 'internal', 'something went wrong here; the message was not taken');
+}

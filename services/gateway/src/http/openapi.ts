@@ -1,0 +1,124 @@
+import { STATUS_CODES } from 'node:http';
+import { z } from 'zod';
+import { problemType } from './problem.ts';
+import { MessageAccepted, MessageQuery, Problem } from './schemas.ts';
+
+/** A route as people and programs read of it. */
+interface Operation {
+  method: 'get' | 'post';
+  path: string;
+  operationId: string;
+  summary: string;
+  description?: string;
+  query?: z.ZodObject;
+  body?: { type: string; description: string };
+  answers: Record<number, { description: string; schema?: z.ZodType; headers?: Record<string, string> }>;
+  secured: boolean;
+}
+
+const operations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/v1/messages',
+    operationId: 'postMessage',
+    summary: 'Hand over a message',
+    description:
+      'The body is the message itself (RFC 5322), at most as long as the organization allows, streamed. The answer 202 comes when the message is durable; from then on every recipient is reached or reported on. A missing Date or Message-ID is added.',
+    query: MessageQuery,
+    body: { type: 'message/rfc822', description: 'Lines end in CRLF or LF; NUL and CR without LF are refused.' },
+    answers: {
+      202: { description: 'Durable.', schema: MessageAccepted },
+      400: { description: 'The request is malformed: an unknown parameter, an empty body.' },
+      401: { description: 'The API key is missing or unknown.', headers: { 'WWW-Authenticate': 'Bearer' } },
+      403: { description: 'This client may not send to one of the recipients.' },
+      411: { description: 'The request has no body.' },
+      413: { description: 'The message or its header is too large.' },
+      415: { description: 'The body is no message/rfc822, or it is encoded.' },
+      422: { description: 'The message or its envelope is at fault; `errors` says where.' },
+      429: { description: 'Too many messages of this client are in hand.', headers: { 'Retry-After': 'seconds' } },
+      503: { description: 'Nothing can be taken now.', headers: { 'Retry-After': 'seconds' } },
+    },
+    secured: true,
+  },
+  {
+    method: 'get',
+    path: '/openapi.json',
+    operationId: 'getDescription',
+    summary: 'This description',
+    answers: { 200: { description: 'OpenAPI 3.1.' } },
+    secured: false,
+  },
+];
+
+/** The methods of each path, for 405 and Allow. */
+export const methodsOf: ReadonlyMap<string, string> = new Map(
+  operations.map(({ method, path }) => [path, method === 'get' ? 'GET, HEAD' : method.toUpperCase()]),
+);
+
+/** The description of the interface, made of the schemas that also check what comes in. */
+export function openApiDocument(): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const operation of operations) {
+    paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation) };
+  }
+  return {
+    openapi: '3.1.1',
+    info: { title: 'Mailrail gateway', version: '1', description: 'The way in for programs.' },
+    paths,
+    components: {
+      schemas: { MessageAccepted: jsonSchema(MessageAccepted), Problem: jsonSchema(Problem) },
+      securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
+    },
+  };
+}
+
+function describe({ operationId, summary, description, query, body, answers, secured }: Operation): object {
+  return {
+    operationId,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    ...(query === undefined ? {} : { parameters: parametersOf(query) }),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            description: body.description,
+            content: { [body.type]: { schema: { type: 'string', format: 'binary' } } },
+          },
+        }),
+    responses: Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(Number(status), answer)])),
+    ...(secured ? { security: [{ apiKey: [] }] } : {}),
+  };
+}
+
+function response(status: number, { description, schema, headers }: Operation['answers'][number]): object {
+  const name = status >= 400 ? 'Problem' : schema === MessageAccepted ? 'MessageAccepted' : undefined;
+  const content = name === undefined ? undefined : { schema: { $ref: `#/components/schemas/${name}` } };
+  const shownHeaders = Object.entries(headers ?? {}).map(([header, text]) => [header, { description: text, schema: { type: 'string' } }]);
+  return {
+    description: `${STATUS_CODES[status] ?? ''}. ${description}`,
+    ...(content === undefined ? {} : { content: { [status >= 400 ? problemType : 'application/json']: content } }),
+    ...(shownHeaders.length === 0 ? {} : { headers: Object.fromEntries(shownHeaders) }),
+  };
+}
+
+function parametersOf(query: z.ZodObject): object[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(query);
+  return Object.entries(properties).map(([name, schema]) => {
+    const description = typeof schema === 'object' ? schema.description : undefined;
+    return {
+      name,
+      in: 'query',
+      required: required.includes(name),
+      explode: true,
+      ...(description === undefined ? {} : { description }),
+      schema,
+    };
+  });
+}
+
+function jsonSchema(schema: z.ZodType): object {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema);
+  return rest;
+}

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ConfigError, loadConfig, openGatewayLine, openStage, type Running, runAsProcess } from '@mailrail/pipeline';
+import { openAcceptor } from './accept.ts';
+import { Config } from './config.ts';
+import { type FolderGateway, openFolderGateway } from './folder/folder-gateway.ts';
+import { openHttpApi } from './http-api.ts';
+import { openSmtpListener } from './smtp-listener.ts';
+import type { ListenerKind } from './smtp-listeners.ts';
+
+/** Opens every way in that the environment names, on one way into the line. */
+export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
+  const config = loadConfig(Config, env);
+  const tls = await readTls(config);
+  const base = await openStage('gateway', config);
+  const { organization, log, metrics } = base;
+  const line = await openGatewayLine({ ...base, stage: 'gateway', config });
+  const acceptor = openAcceptor({
+    contents: base.content,
+    line,
+    organization,
+    ledger: base.ledger,
+    log,
+    metrics,
+    maxInHandPerClient: config.MAX_IN_HAND_PER_CLIENT,
+  });
+
+  const waysIn: { close(): Promise<void> }[] = [];
+  const stop = async () => {
+    log.info('service.stopping');
+    await Promise.all(waysIn.map((way) => way.close()));
+    await line.stop();
+  };
+  const listen = async (kind: ListenerKind, host: string | undefined, port: number | undefined) => {
+    if (port === undefined) return undefined;
+    const { SUBMISSION_USER: user, SUBMISSION_PASSWORD: password, SITE_SECRET: siteSecret } = config;
+    const listener = await openSmtpListener({
+      kind,
+      host: host ?? config.SMTP_HOST,
+      port,
+      acceptor,
+      organization,
+      log,
+      metrics,
+      tell: (event) => line.tell(event),
+      ...(tls === undefined ? {} : { tls }),
+      ...(kind === 'submission' && user !== undefined && password !== undefined ? { account: { user, password } } : {}),
+      ...(kind === 'site' && siteSecret !== undefined ? { siteSecret } : {}),
+      limits: {
+        commandMs: config.SMTP_COMMAND_TIMEOUT_MS,
+        dataMs: config.SMTP_DATA_TIMEOUT_MS,
+        idleMs: config.SMTP_IDLE_TIMEOUT_MS,
+        stopMs: config.SMTP_STOP_MS,
+      },
+    });
+    waysIn.push(listener);
+    return listener.port;
+  };
+
+  try {
+    const smtp = await listen('mx', undefined, config.SMTP_PORT);
+    const submission = await listen('submission', config.SUBMISSION_HOST, config.SUBMISSION_PORT);
+    const site = await listen('site', config.SITE_HOST, config.SITE_PORT);
+    let http: number | undefined;
+    if (config.HTTP_PORT !== undefined && config.API_KEY !== undefined) {
+      const gateway = organization.current().settings.gateways.find(({ kind }) => kind === 'http')?.name ?? 'http';
+      const { HTTP_HOST: host, HTTP_PORT: port, API_KEY: apiKey } = config;
+      const api = await openHttpApi({ host, port, apiKey, gateway, acceptor, organization, log, metrics });
+      waysIn.push(api);
+      http = api.port;
+    }
+    const folders = config.IN_DIR === undefined ? [] : openFolders(config.IN_DIR, { acceptor, organization, log, metrics });
+    waysIn.push(...folders.map(({ gateway }) => gateway));
+    log.info('gateway.listening', { smtp, submission, site, http, folders: folders.map(({ name }) => name), adminPort: line.adminPort });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { adminPort: line.adminPort, stop };
+}
+
+type FolderDeps = Pick<Parameters<typeof openFolderGateway>[0], 'acceptor' | 'organization' | 'log' | 'metrics'>;
+
+/** One gateway for each folder of the organization file whose dialect is an Internet message in a file. */
+function openFolders(directory: string, deps: FolderDeps): { name: string; gateway: FolderGateway }[] {
+  return deps.organization.current().settings.gateways.flatMap((settings) => {
+    if (settings.kind !== 'folder') return [];
+    const { name, dialect: mode, trust, pollEvery: pollEveryMs, keepDone: keepDoneMs } = settings;
+    if (mode !== 'pickup' && mode !== 'replay') {
+      deps.log.warn('gateway.folder-not-opened', { gateway: name, dialect: mode, reason: 'there is no translator for this dialect' });
+      return [];
+    }
+    const gateway = openFolderGateway({
+      ...deps,
+      folder: path.join(directory, name),
+      gateway: { name, mode, trust, pollEveryMs, keepDoneMs },
+    });
+    return [{ name, gateway }];
+  });
+}
+
+/** @throws ConfigError when a file cannot be read. */
+async function readTls({ TLS_CERT, TLS_KEY, SITE_CA }: Config): Promise<{ key: string; cert: string; ca?: string } | undefined> {
+  if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined;
+  const read = async (name: string, file: string) => {
+    try {
+      return await readFile(file, 'utf8');
+    } catch (error) {
+      throw new ConfigError(`configuration:\n${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  const [key, cert] = await Promise.all([read('TLS_KEY', TLS_KEY), read('TLS_CERT', TLS_CERT)]);
+  return { key, cert, ...(SITE_CA === undefined ? {} : { ca: await read('SITE_CA', SITE_CA) }) };
+}
+
+await runAsProcess(import.meta, start);

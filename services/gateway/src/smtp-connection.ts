@@ -1,0 +1,394 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { OrganizationSnapshot } from '@mailrail/organization';
+import {
+  accept,
+  type Extension,
+  type MailCommand,
+  type RcptCommand,
+  type Reply,
+  reject,
+  replies,
+  type ServerEvent,
+  ServerSession,
+} from '@mailrail/smtp';
+import type { Log, Metrics } from '@mailrail/telemetry';
+import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
+import { domainKind, mayRelay, type Who } from './may-relay.ts';
+import { acceptRequest, recipientOf, type SessionFacts, typedAddress } from './smtp-envelope.ts';
+import { isLoopback, plainAddress, type SmtpSettings } from './smtp-listeners.ts';
+
+/** Time limits in milliseconds, RFC 5321 §4.5.3.2. */
+export interface SmtpLimits {
+  commandMs: number; // from a reply to the end of the next command; default 5 min
+  dataMs: number; // for a whole content; default 10 min
+  idleMs: number; // a session without a mail; default 10 min
+  lingerMs: number; // from our last word to the end of the connection; default 5 s
+  stopMs: number; // transactions in hand when the service stops; default 5 s
+  authDelayMs: number; // before the reply to a wrong password; default 500 ms
+}
+
+/** What a connection needs of its listener. */
+export interface ConnectionContext {
+  settings: SmtpSettings;
+  snapshot: OrganizationSnapshot;
+  extensions: readonly Extension[];
+  acceptor: Acceptor;
+  limits: SmtpLimits;
+  log: Log;
+  metrics: Pick<Metrics, 'refused' | 'possibleDuplicates'>;
+  tell: GatewayLine['tell'] | undefined;
+  inNetwork: boolean; // the client's address is listed as inside (S1)
+  /** @returns the account, and the site it stands for on a site listener; undefined for wrong credentials. */
+  authenticate(user: string, password: string): { user: string; peer?: string } | undefined;
+  /** Brings up TLS; `TlsUp` is called when it is there, the connection closes when it fails. */
+  startTls(raw: Socket, up: (secured: TLSSocket) => void): void;
+  /** The site a verified client certificate stands for. */
+  siteOf(secured: TLSSocket): string | undefined;
+  closed(): void;
+}
+
+const maxRefusalLines = 10; // logged in one session
+
+/** One connection: the socket, its clock, and the engine's questions answered. */
+export class SmtpConnection {
+  readonly #raw: Socket;
+  readonly #context: ConnectionContext;
+  readonly #session: ServerSession;
+  readonly #address: string;
+  readonly #since = performance.now();
+  #socket: Socket;
+  #holds = 0; // reasons not to read from the socket just now
+  #inputEnded = false;
+  #draining = false; // the service stops: this mail, then no more
+  #closing: number | undefined; // since when our last word is said
+  #repliedAt = this.#since;
+  #progressAt = this.#since;
+  #contentSince = 0;
+  #helo = '';
+  #esmtp = false;
+  #tls: string | undefined;
+  #user: string | undefined;
+  #peer: string | undefined;
+  #mail: MailCommand | undefined;
+  #sender: string | null = null;
+  #recipients: ForeignRecipient[] = [];
+  #intake: Intake | undefined;
+  #counts = { mails: 0, recipients: 0, refused: 0, bytes: 0 };
+  #reason = 'connection lost';
+  #over = false;
+
+  constructor(socket: Socket, context: ConnectionContext) {
+    this.#raw = this.#socket = socket;
+    this.#context = context;
+    this.#address = plainAddress(socket.remoteAddress);
+    const { settings, snapshot, extensions } = context;
+    const { limits } = snapshot.settings;
+    this.#session = new ServerSession(
+      {
+        hostname: snapshot.hostname,
+        ...(settings.banner === undefined ? {} : { banner: settings.banner }),
+        extensions,
+        maxMessageBytes: limits.messageBytes,
+        maxHeaderBytes: limits.headerBytes,
+        maxRecipients: limits.recipientsPerMessage,
+        requireAuth: settings.listener !== 'mx' || settings.requireAuthentication,
+        requireTls: settings.requireTls,
+        cleartextAuth: isLoopback(plainAddress(socket.localAddress)),
+      },
+      (event) => this.#on(event),
+    );
+    socket.on('close', this.#onClose);
+    this.#listen(socket);
+  }
+
+  get inTransaction(): boolean {
+    return this.#session.inTransaction;
+  }
+
+  /** @param refusal instead of a greeting. */
+  start(refusal: Reply | undefined): void {
+    this.#session.start(refusal);
+  }
+
+  /** The service stops: a session between mails ends now, one with a mail in hand after it. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#session.awaitsTls) this.destroy();
+    else if (!this.#session.inTransaction) this.#session.end(replies.shuttingDown);
+  }
+
+  /** Waited long enough. A content that is complete keeps its connection until it is decided on. */
+  endNow(): void {
+    if (this.#session.awaitsTls) this.destroy();
+    else if (!this.#session.waitsForHost) this.#session.end(replies.shuttingDown);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#raw.destroy();
+  }
+
+  /** Looks at the clock. @param now of `performance.now()` */
+  checkTime(now: number): void {
+    const { limits } = this.#context;
+    if (this.#closing !== undefined) {
+      if (now - this.#closing > limits.lingerMs) this.destroy();
+      return;
+    }
+    if (this.#session.waitsForHost) return;
+    if (this.#session.inContent) {
+      if (now - this.#contentSince > limits.dataMs) this.#session.end(replies.timedOut);
+      return;
+    }
+    if (now - this.#repliedAt > limits.commandMs || now - this.#progressAt > limits.idleMs) {
+      if (this.#session.awaitsTls) this.destroy();
+      else this.#session.end(replies.timedOut);
+    }
+  }
+
+  readonly #onData = (chunk: Buffer) => {
+    this.#counts.bytes += chunk.length;
+    this.#session.receive(chunk);
+  };
+  readonly #onEnd = () => {
+    this.#inputEnded = true;
+    this.#checkEnded();
+  };
+  readonly #onClose = () => {
+    if (this.#over) return;
+    this.#over = true;
+    this.#session.clientGone();
+    const { log, settings } = this.#context;
+    const { mails, recipients, refused, bytes } = this.#counts;
+    log.info('gateway.session', {
+      gateway: settings.name,
+      peer: this.#address,
+      mails,
+      recipients,
+      refused,
+      bytes,
+      tls: this.#tls !== undefined,
+      authenticated: this.#user !== undefined || this.#peer !== undefined,
+      reason: this.#reason,
+      durationMs: Math.round(performance.now() - this.#since),
+    });
+    this.#context.closed();
+  };
+
+  #listen(socket: Socket): void {
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('error', () => {}); // `close` follows and says what there is to say
+  }
+
+  #on(event: ServerEvent): void {
+    switch (event.kind) {
+      case 'send':
+        return this.#send(event.bytes);
+      case 'pause':
+        return this.#hold();
+      case 'resume':
+        return this.#release();
+      case 'hello':
+        this.#helo = event.name;
+        this.#esmtp = event.esmtp;
+        return;
+      case 'mail':
+        return this.#onMail(event.mail);
+      case 'rcpt':
+        return this.#onRcpt(event.rcpt);
+      case 'data':
+        return this.#onContentBegin();
+      case 'chunk':
+        return this.#onChunk(event.bytes);
+      case 'content-end':
+        return this.#onContentEnd();
+      case 'content-abort':
+        this.#context.log.info('gateway.content-dropped', { gateway: this.#context.settings.name, fault: event.fault });
+        return this.#dropIntake();
+      case 'auth':
+        return this.#onAuth(event.user, event.password);
+      case 'starttls':
+        return this.#onStartTls();
+      case 'refused':
+        return this.#onRefused(event.command, event.reply);
+      case 'reset':
+        return this.#dropIntake();
+      case 'close':
+        return this.#onEngineClose(event.reason);
+    }
+  }
+
+  #send(bytes: string): void {
+    this.#repliedAt = performance.now();
+    if (this.#socket.destroyed || this.#socket.write(bytes, 'latin1')) return;
+    // The client does not read its replies: then nothing it says is read either.
+    this.#hold();
+    this.#socket.once('drain', () => this.#release());
+  }
+
+  #onMail(mail: MailCommand): void {
+    const obstacle = this.#draining ? replies.shuttingDown : this.#context.acceptor.obstacle()?.reply;
+    if (obstacle !== undefined) return this.#session.answer(reject(obstacle));
+    const sender = mail.sender === null ? null : typedAddress(mail.sender);
+    if (sender === undefined) return this.#session.answer(reject(replies.badSenderAddress));
+    this.#mail = mail;
+    this.#sender = sender;
+    this.#recipients = [];
+    this.#progressAt = performance.now();
+    return this.#session.answer(accept);
+  }
+
+  #onRcpt(rcpt: RcptCommand): void {
+    const { snapshot } = this.#context;
+    const recipient = recipientOf(rcpt, snapshot.settings.postmaster);
+    if (recipient === undefined) return this.#session.answer(reject(replies.badRecipientAddress));
+    const domain = rcpt.domain === '' ? '' : recipient.address.slice(recipient.address.lastIndexOf('@') + 1);
+    const refusal = mayRelay(
+      this.#who(),
+      domainKind(domain, (name) => snapshot.domain(name)),
+    );
+    if (refusal !== undefined) return this.#session.answer(reject(refusal));
+    this.#recipients.push(recipient);
+    return this.#session.answer(accept);
+  }
+
+  #who(): Who {
+    if (this.#peer !== undefined) return 'peer-site';
+    if (this.#user !== undefined) return 'authenticated';
+    return this.#context.inNetwork ? 'listed-network' : 'outside';
+  }
+
+  #onContentBegin(): void {
+    if (this.#mail === undefined) return this.#session.answer(reject(replies.badSequence));
+    const facts: SessionFacts = {
+      gateway: this.#context.settings.name,
+      address: this.#address,
+      helo: this.#helo,
+      esmtp: this.#esmtp,
+      tls: this.#tls,
+      user: this.#user,
+      peer: this.#peer,
+      inside: this.#who() !== 'outside',
+    };
+    const begun = this.#context.acceptor.begin(acceptRequest(facts, this.#mail, this.#sender, this.#recipients, Date.now()));
+    if (!begun.ok) return this.#session.answer(reject(begun.reply));
+    this.#intake = begun;
+    this.#contentSince = performance.now();
+    return this.#session.answer(accept);
+  }
+
+  #onChunk(bytes: Buffer): void {
+    const wait = this.#intake?.write(bytes);
+    if (wait === undefined) return;
+    this.#hold();
+    void wait.finally(() => this.#release()); // never rejects
+  }
+
+  #onContentEnd(): void {
+    const intake = this.#intake;
+    this.#intake = undefined;
+    if (intake === undefined) return this.#session.answer(reject(replies.localError));
+    void intake.finish().then((result) => {
+      if (result.ok) {
+        this.#counts.mails += 1;
+        this.#counts.recipients += result.recipients;
+        this.#progressAt = performance.now();
+        // Our yes is not heard: the client may send it again (R4).
+        if (this.#session.closed) this.#context.metrics.possibleDuplicates.inc({ cause: 'reply-lost' }, result.recipients);
+      }
+      this.#session.answer(result.ok ? { accept: true, text: `Ok: queued as ${result.rootId}` } : reject(result.reply));
+      if (this.#draining && !this.#session.inTransaction) this.#session.end(replies.shuttingDown);
+      this.#checkEnded();
+    });
+    return undefined;
+  }
+
+  #dropIntake(): void {
+    const intake = this.#intake;
+    this.#intake = undefined;
+    void intake?.abort();
+  }
+
+  #onAuth(user: string, password: string): void {
+    const known = this.#context.authenticate(user, password);
+    if (known === undefined) {
+      const timer = setTimeout(() => {
+        this.#session.answer(reject(replies.badCredentials));
+        this.#checkEnded();
+      }, this.#context.limits.authDelayMs);
+      timer.unref();
+      return;
+    }
+    this.#user = known.user;
+    if (known.peer !== undefined) {
+      this.#peer = known.peer;
+      this.#session.enableSiteExtension();
+    }
+    this.#progressAt = performance.now();
+    return this.#session.answer(accept);
+  }
+
+  #onStartTls(): void {
+    this.#session.answer(accept); // sends 220; what is written from here on is TLS
+    const raw = this.#raw;
+    raw.off('data', this.#onData);
+    raw.off('end', this.#onEnd);
+    this.#user = this.#peer = undefined;
+    this.#context.startTls(raw, (secured) => {
+      const { name } = secured.getCipher();
+      this.#socket = secured;
+      this.#tls = `${secured.getProtocol() ?? 'TLS'} ${name}`;
+      this.#listen(secured);
+      secured.on('close', this.#onClose);
+      this.#session.tlsStarted();
+      this.#repliedAt = performance.now();
+      this.#peer = this.#context.siteOf(secured);
+      if (this.#peer !== undefined) this.#session.enableSiteExtension();
+      if (this.#draining) this.#session.end(replies.shuttingDown);
+    });
+  }
+
+  #onRefused(command: string, reply: Reply): void {
+    const { metrics, log, settings, tell } = this.#context;
+    metrics.refused.inc({ gateway: settings.name, code: String(reply.code) });
+    this.#counts.refused += 1;
+    if (command !== 'MAIL' && command !== 'RCPT' && command !== 'DATA') return;
+    tell?.({ at: Date.now(), event: 'refused', recipients: command === 'RCPT' ? 1 : this.#recipients.length, ...told(reply) });
+    if (this.#counts.refused > maxRefusalLines) return;
+    log.info('mail.refused', { gateway: settings.name, peer: this.#address, command, code: reply.code, ...told(reply) });
+  }
+
+  #onEngineClose(reason: string): void {
+    this.#reason = reason;
+    this.#closing = performance.now();
+    // What still comes is read and dropped, so that the client sees our last reply and no reset.
+    if (!this.#socket.destroyed) this.#socket.end();
+    this.#socket.resume();
+    if (this.#inputEnded) this.#socket.destroySoon();
+  }
+
+  /** The client has closed its side: when nothing is left to answer, so do we. */
+  #checkEnded(): void {
+    if (!this.#inputEnded || this.#over || this.#session.waitsForHost) return;
+    if (this.#closing === undefined) {
+      this.#session.clientGone();
+      this.#closing = performance.now();
+      this.#socket.end();
+    }
+    this.#socket.destroySoon();
+  }
+
+  #hold(): void {
+    if (this.#holds++ === 0) this.#socket.pause();
+  }
+
+  #release(): void {
+    if (--this.#holds === 0 && !this.#socket.destroyed) this.#socket.resume();
+  }
+}
+
+function told({ enhanced, text }: Reply): { status?: string; reason: string } {
+  return { ...(enhanced === undefined ? {} : { status: enhanced }), reason: text };
+}

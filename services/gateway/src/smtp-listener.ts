@@ -1,0 +1,208 @@
+import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
+import { type Reply, replies } from '@mailrail/smtp';
+import type { Log, Metrics } from '@mailrail/telemetry';
+import type { Acceptor, GatewayLine } from './accept.ts';
+import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
+import { type ListenerKind, listenerExtensions, listenerSettings, networks, peerSite, plainAddress, sameSecret } from './smtp-listeners.ts';
+
+export interface SmtpListenerOptions {
+  kind: ListenerKind;
+  host: string;
+  port: number; // 0 takes a free one
+  acceptor: Acceptor;
+  organization: Pick<OrganizationSource, 'current'>;
+  log: Log;
+  metrics: Pick<Metrics, 'refused' | 'sessions' | 'possibleDuplicates'>;
+  tell?: GatewayLine['tell'];
+  /** PEM texts; without them STARTTLS is not offered. `ca` verifies certificates of peer sites. */
+  tls?: { key: string; cert: string; ca?: string };
+  /** The account of a submission listener. */
+  account?: { user: string; password: string };
+  /** Password of every peer site; its user name is the site's. */
+  siteSecret?: string;
+  limits?: Partial<SmtpLimits>;
+}
+
+export interface SmtpListener {
+  port: number;
+  readonly sessions: number;
+  /** Takes no more connections, lets transactions in hand end for a few seconds, says 421 to the rest, closes. */
+  close(): Promise<void>;
+}
+
+export const defaultSmtpLimits: SmtpLimits = {
+  commandMs: 300_000,
+  dataMs: 600_000,
+  idleMs: 600_000,
+  lingerMs: 5_000,
+  stopMs: 5_000,
+  authDelayMs: 500,
+};
+
+/**
+ * Listens for SMTP. Connections over the limits of the organization file hear 421 and cost nothing more; a client that is slow
+ * costs its socket.
+ *
+ * @throws the system's error when the port cannot be had, OpenSSL's when key and certificate do not fit.
+ */
+export async function openSmtpListener(options: SmtpListenerOptions): Promise<SmtpListener> {
+  const { kind, acceptor, organization, log, metrics } = options;
+  const limits: SmtpLimits = { ...defaultSmtpLimits, ...options.limits };
+  const connections = new Set<SmtpConnection>();
+  const perClient = new Map<string, number>();
+  const hasAccounts = kind === 'site' ? options.siteSecret !== undefined : options.account !== undefined;
+  const secure = options.tls === undefined ? undefined : openTls(options.tls, kind, log, limits.commandMs);
+  let served = 0;
+  let stopping = false;
+  let emptied: (() => void) | undefined;
+
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    const snapshot = organization.current();
+    const settings = listenerSettings(kind, snapshot);
+    const address = plainAddress(socket.remoteAddress);
+    const mine = perClient.get(address) ?? 0;
+    const refusal = refusalAtConnect(served >= settings.maxSessions || mine >= settings.maxSessionsPerClient);
+    const serves = refusal === undefined; // those who are turned away take nobody's place
+    if (serves) {
+      served += 1;
+      perClient.set(address, mine + 1);
+      metrics.sessions.inc({ name: settings.name });
+    }
+    const connection = new SmtpConnection(socket, {
+      settings,
+      snapshot,
+      extensions: listenerExtensions(settings, secure !== undefined, hasAccounts),
+      acceptor,
+      limits,
+      log,
+      metrics,
+      tell: options.tell,
+      inNetwork: kind === 'mx' && networks(settings.insideNetworks)(address),
+      authenticate: (user, password) => authenticate(options, snapshot, user, password),
+      startTls: (raw, up) => secure?.start(raw, up),
+      siteOf: (secured) => (kind === 'site' ? siteOfCertificate(secured, snapshot) : undefined),
+      closed: () => {
+        connections.delete(connection);
+        if (connections.size === 0) emptied?.();
+        if (!serves) return;
+        served -= 1;
+        const left = (perClient.get(address) ?? 1) - 1;
+        if (left > 0) perClient.set(address, left);
+        else perClient.delete(address);
+        metrics.sessions.dec({ name: settings.name });
+      },
+    });
+    connections.add(connection);
+    connection.start(refusal);
+  });
+
+  function refusalAtConnect(tooMany: boolean): Reply | undefined {
+    if (stopping) return replies.shuttingDown;
+    if (tooMany) return replies.tooManySessions;
+    const obstacle = acceptor.obstacle();
+    return obstacle?.cause === 'down' ? obstacle.reply : undefined;
+  }
+
+  // One clock for all: no timer is set or cleared as mail passes.
+  const shortest = Math.min(limits.commandMs, limits.dataMs, limits.idleMs, limits.lingerMs);
+  const clock = setInterval(
+    () => {
+      const now = performance.now();
+      for (const connection of connections) connection.checkTime(now);
+    },
+    Math.max(10, Math.min(1_000, shortest / 4)),
+  );
+  clock.unref();
+
+  // Beyond what can be told 421 in peace, connections are closed without a word.
+  server.maxConnections = 2 * listenerSettings(kind, organization.current()).maxSessions + 100;
+  server.on('error', (error) => log.error('gateway.listener-failed', { gateway: kind, error }));
+  await new Promise<void>((resolve, fail) => {
+    server.once('error', fail);
+    server.listen({ host: options.host, port: options.port, backlog: 1_024 }, () => {
+      server.off('error', fail);
+      resolve();
+    });
+  });
+  const bound = server.address();
+
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : options.port,
+    get sessions() {
+      return served;
+    },
+    async close() {
+      stopping = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const empty = new Promise<void>((resolve) => {
+        emptied = resolve;
+      });
+      for (const connection of connections) connection.drain();
+      if (connections.size > 0) {
+        const late = setTimeout(() => {
+          for (const connection of connections) connection.endNow();
+        }, limits.stopMs);
+        const last = setTimeout(() => {
+          for (const connection of connections) connection.destroy();
+        }, limits.stopMs + limits.lingerMs);
+        await empty;
+        clearTimeout(late);
+        clearTimeout(last);
+      }
+      await closed;
+      clearInterval(clock);
+    },
+  };
+}
+
+function authenticate({ kind, account, siteSecret }: SmtpListenerOptions, snapshot: OrganizationSnapshot, user: string, password: string) {
+  if (kind === 'site') {
+    const peer = peerSite(user, snapshot);
+    return siteSecret !== undefined && sameSecret(password, siteSecret) && peer !== undefined ? { user: peer, peer } : undefined;
+  }
+  if (account === undefined) return undefined;
+  // Both are compared in any case: which of them was wrong is not to be told by the time it takes.
+  const right = [sameSecret(user, account.user), sameSecret(password, account.password)];
+  return right.every(Boolean) ? { user: account.user } : undefined;
+}
+
+/** The site a client certificate stands for, when the organization's authority has signed it: its common name or a DNS name. */
+function siteOfCertificate(secured: TLSSocket, snapshot: OrganizationSnapshot): string | undefined {
+  if (!secured.authorized) return undefined;
+  const { subject, subjectaltname = '' } = secured.getPeerCertificate();
+  const names = [subject?.CN ?? '', ...subjectaltname.split(/, */).map((name) => name.replace(/^DNS:/, ''))].flat();
+  for (const name of names) {
+    const site = peerSite(name, snapshot);
+    if (site !== undefined) return site;
+  }
+  return undefined;
+}
+
+/** TLS for connections that begin in clear: the handshakes of a TLS server that itself does not listen. */
+function openTls({ key, cert, ca }: NonNullable<SmtpListenerOptions['tls']>, kind: ListenerKind, log: Log, handshakeTimeout: number) {
+  const waiting = new Map<string, (secured: TLSSocket) => void>();
+  const wayOf = (socket: Socket) => `${socket.remoteAddress} ${socket.remotePort} ${socket.localPort}`;
+  const verify = kind === 'site' && ca !== undefined ? { ca, requestCert: true, rejectUnauthorized: false } : {};
+  const server = createTlsServer({ key, cert, handshakeTimeout, allowHalfOpen: true, minVersion: 'TLSv1.2', ...verify });
+  server.on('secureConnection', (secured) => {
+    const way = wayOf(secured);
+    const up = waiting.get(way);
+    waiting.delete(way);
+    if (up === undefined) secured.destroy();
+    else up(secured);
+  });
+  server.on('tlsClientError', (error, secured) => {
+    log.info('gateway.tls-failed', { gateway: kind, reason: error.message.slice(0, 200) });
+    secured.destroy();
+  });
+  return {
+    start(raw: Socket, up: (secured: TLSSocket) => void): void {
+      const way = wayOf(raw);
+      waiting.set(way, up);
+      raw.once('close', () => waiting.delete(way));
+      server.emit('connection', raw);
+    },
+  };
+}

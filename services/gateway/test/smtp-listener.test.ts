@@ -1,0 +1,532 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type MemoryContentStore, memoryContentStore } from '@mailrail/content-store';
+import { memoryLedger } from '@mailrail/ledger';
+import { derivedId, newRootId } from '@mailrail/mail';
+import { type OrganizationInput, organizationOf } from '@mailrail/organization';
+import { createMetrics, type Log } from '@mailrail/telemetry';
+import { waitFor } from '@mailrail/testing';
+import { type Acceptor, type AcceptorOptions, openAcceptor } from '../src/accept.ts';
+import { openSmtpListener, type SmtpListener, type SmtpListenerOptions } from '../src/smtp-listener.ts';
+import { type FakeLine, fakeLine } from './fake-line.ts';
+import { Talk } from './talk.ts';
+
+const fixture = (name: string) => readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8');
+const tls = { key: fixture('server.key'), cert: fixture('server.crt') };
+
+let contents: MemoryContentStore;
+let line: FakeLine;
+let acceptor: Acceptor;
+let metrics: ReturnType<typeof createMetrics>;
+let logged: { event: string; fields: Record<string, unknown> }[];
+let listeners: SmtpListener[];
+const log: Log = Object.fromEntries(
+  ['info', 'warn', 'error', 'debug'].map((level) => [
+    level,
+    (event: string, fields = {}) => void logged.push({ event, fields: { ...fields } }),
+  ]),
+) as unknown as Log; // four methods by name
+
+beforeEach(() => {
+  contents = memoryContentStore();
+  line = fakeLine();
+  metrics = createMetrics('gateway');
+  logged = [];
+  listeners = [];
+});
+afterEach(async () => {
+  await Promise.all(listeners.map((listener) => listener.close()));
+});
+
+interface Setting extends Partial<SmtpListenerOptions> {
+  organization?: never;
+  settings?: Partial<OrganizationInput>;
+  accepting?: Partial<AcceptorOptions>;
+}
+
+async function open({ settings, accepting, ...more }: Setting = {}): Promise<number> {
+  const organization = organizationOf({
+    servers: [
+      { name: 'EX1', site: 'london' },
+      { name: 'EX2', site: 'paris' },
+    ],
+    ...settings,
+  });
+  acceptor = openAcceptor({ contents, line, organization, ledger: memoryLedger(), log, metrics, ...accepting });
+  const listener = await openSmtpListener({
+    kind: 'mx',
+    host: '127.0.0.1',
+    port: 0,
+    acceptor,
+    organization,
+    log,
+    metrics,
+    tell: (event) => line.tell?.(event),
+    ...more,
+    limits: { authDelayMs: 1, stopMs: 300, lingerMs: 300, ...more.limits },
+  });
+  listeners.push(listener);
+  return listener.port;
+}
+
+async function stored(at = 0): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of contents.read(line.accepted[at]?.mail.content.ref ?? '')) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+const mails = () => line.accepted.map(({ mail }) => mail);
+const session = () => waitFor(() => logged.find(({ event }) => event === 'gateway.session'), { what: 'the line of the session' });
+
+describe('mx', () => {
+  test('a mail of a stranger', async () => {
+    const talk = await Talk.to(await open());
+    expect(await talk.reply()).toBe('220 ex1.corp.example ESMTP');
+    expect(await talk.say('EHLO client.example')).toBe(
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250 ENHANCEDSTATUSCODES',
+    );
+    const answer = await talk.mail({ to: ['ada@corp.example', 'partner@relay.example', 'postmaster'], content: '..stuffed\r\n' });
+    const [mail] = mails();
+    expect(answer).toBe(`250 2.0.0 Ok: queued as ${mail?.rootId}`);
+    expect(line.accepted[0]?.station).toBe('gateway.in');
+    expect(mail).toMatchObject({
+      sender: 'SMTP:zoe@elsewhere.example',
+      recipients: [
+        { address: 'SMTP:ada@corp.example' },
+        { address: 'SMTP:partner@relay.example' },
+        { address: 'SMTP:postmaster@corp.example', original: 'SMTP:postmaster' },
+      ],
+      origin: { gateway: 'smtp', dialect: 'smtp', peer: '127.0.0.1', helo: 'client.example', authenticated: false, trust: 'outside' },
+    });
+    expect(await stored()).toMatch(
+      /^Return-Path: <zoe@elsewhere\.example>\r\nReceived: from client\.example \(\[127\.0\.0\.1\]\)\r\n\tby ex1\.corp\.example\r\n\twith ESMTP id [0-9a-f-]{36};\r\n\t.* \+0000\r\n\.stuffed\r\n$/,
+    );
+    await talk.say('QUIT');
+    await talk.end();
+    expect((await session()).fields).toMatchObject({
+      mails: 1,
+      recipients: 3,
+      refused: 0,
+      tls: false,
+      authenticated: false,
+      reason: 'quit',
+    });
+  });
+
+  test('HELO, DSN, SMTPUTF8 and a domain beyond ASCII', async () => {
+    const port = await open({
+      settings: {
+        domains: [
+          { name: 'corp.example', type: 'authoritative' },
+          { name: 'xn--bcher-kva.example', type: 'authoritative' },
+        ],
+      },
+    });
+    const old = await Talk.to(port);
+    await old.reply();
+    await old.say('HELO old.example');
+    await old.mail();
+    expect(await stored()).toContain('\twith SMTP id ');
+    const talk = await Talk.hello(port);
+    await talk.say(Buffer.from('MAIL FROM:<zoë@elsewhere.example> SMTPUTF8 RET=HDRS ENVID=e1').toString('latin1'));
+    expect(await talk.say(Buffer.from('RCPT TO:<bé@bücher.example> NOTIFY=SUCCESS ORCPT=rfc822;b@old.example').toString('latin1'))).toMatch(
+      /^250/,
+    );
+    await talk.say('DATA');
+    expect(await talk.say(Buffer.from('Subject: é\r\n\r\n.').toString('latin1'))).toMatch(/^250/);
+    expect(mails()[1]).toMatchObject({
+      sender: 'SMTP:zoë@elsewhere.example',
+      envid: 'e1',
+      ret: 'hdrs',
+      recipients: [
+        {
+          address: 'SMTP:bé@xn--bcher-kva.example',
+          original: 'SMTP:bé@bücher.example',
+          notify: ['success'],
+          orcpt: 'rfc822;b@old.example',
+        },
+      ],
+      content: { smtputf8: true, body: '8bit' },
+    });
+    expect(await stored(1)).toContain('\twith UTF8SMTP id ');
+  });
+
+  test('mail for others is refused, from loopback too; the other recipients go on', async () => {
+    const talk = await Talk.hello(await open());
+    await talk.say('MAIL FROM:<ada@corp.example>');
+    expect(await talk.say('RCPT TO:<x@foreign.example>')).toBe('550 5.7.1 Relaying denied');
+    expect(await talk.say('RCPT TO:<x@[192.0.2.1]>')).toMatch(/^550 5\.7\.1/);
+    expect(await talk.say('RCPT TO:<ada@corp.example>')).toMatch(/^250/);
+    expect((await metrics.refused.get()).values).toMatchObject([{ value: 2, labels: { gateway: 'smtp', code: '550' } }]);
+    expect(line.told).toMatchObject([
+      { event: 'refused', status: '5.7.1' },
+      { event: 'refused', status: '5.7.1' },
+    ]);
+  });
+
+  test('a listed network is inside', async () => {
+    const gateways = [{ name: 'lan', kind: 'smtp' as const, insideNetworks: ['127.0.0.0/8', '2001:db8::/32'] }];
+    const talk = await Talk.hello(await open({ settings: { gateways } }));
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(mails()[0]?.origin).toMatchObject({ gateway: 'lan', authenticated: false, trust: 'inside' });
+  });
+
+  test('content that smuggles is refused after its true end and nothing of it is kept', async () => {
+    const talk = await Talk.hello(await open());
+    expect(
+      await talk.mail({ content: 'a\r\n\n.\r\nMAIL FROM:<evil@corp.example>\r\nRCPT TO:<ben@corp.example>\r\nDATA\r\nx\r\n' }),
+    ).toMatch(/^550 5\.6\.11/);
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(mails()).toHaveLength(1);
+    expect(acceptor.inHand).toBe(0);
+  });
+
+  test('too large, by SIZE and at the end of data', async () => {
+    const talk = await Talk.hello(await open({ settings: { limits: { messageBytes: '1MB' } } }));
+    expect(await talk.say('MAIL FROM:<zoe@elsewhere.example> SIZE=1048577')).toMatch(/^552 5\.3\.4/);
+    expect(await talk.mail({ content: `${'x'.repeat(1_022)}\r\n`.repeat(1_030) })).toMatch(/^552 5\.3\.4/);
+    expect(mails()).toEqual([]);
+    expect(acceptor.inHand).toBe(0);
+  });
+});
+
+describe('when the line is away', () => {
+  test('down at connect: 421, and it recovers alone', async () => {
+    const port = await open();
+    line.now = 'down';
+    const talk = await Talk.to(port);
+    expect(await talk.reply()).toMatch(/^421 4\.3\.2/);
+    await talk.end();
+    line.now = 'up';
+    expect(await (await Talk.hello(port)).mail()).toMatch(/^250/);
+  });
+
+  test.each([
+    ['blocked', '452 4.3.1'],
+    ['full', '452 4.3.1'],
+    ['down', '421 4.3.2'],
+  ] as const)('%s at MAIL: %s', async (state, reply) => {
+    const talk = await Talk.hello(await open());
+    line.now = state;
+    expect(await talk.say('MAIL FROM:<zoe@elsewhere.example>')).toMatch(new RegExp(`^${reply}`));
+  });
+
+  test('away after MAIL: refused at DATA', async () => {
+    const talk = await Talk.hello(await open());
+    await talk.say('MAIL FROM:<zoe@elsewhere.example>');
+    await talk.say('RCPT TO:<ada@corp.example>');
+    line.now = 'blocked';
+    expect(await talk.say('DATA')).toMatch(/^452 4\.3\.1/);
+  });
+
+  test('not confirmed: 451, and the same session may try again', async () => {
+    const talk = await Talk.hello(await open());
+    line.verdict = (_, index) => (index === 0 ? 'unconfirmed' : undefined);
+    expect(await talk.mail()).toMatch(/^451 4\.3\.0/);
+    expect(await talk.mail()).toMatch(/^250/);
+  });
+
+  test('the store is away: 451', async () => {
+    const talk = await Talk.hello(await open());
+    contents.outage = 'disk full';
+    expect(await talk.mail()).toMatch(/^451 4\.3\.0/);
+    expect(await talk.mail({ content: `${'x'.repeat(1_022)}\r\n`.repeat(500) })).toMatch(/^451 4\.3\.0/);
+    contents.outage = undefined;
+    expect(await talk.mail()).toMatch(/^250/);
+  });
+});
+
+describe('bounds', () => {
+  test('more sessions than the limit: 421, and a place that is free is taken again', async () => {
+    const port = await open({ settings: { gateways: [{ name: 'smtp', kind: 'smtp', maxSessions: 2 }] } });
+    const first = await Talk.hello(port);
+    await Talk.hello(port);
+    const third = await Talk.to(port);
+    expect(await third.reply()).toMatch(/^421 4\.3\.2/);
+    await first.say('QUIT');
+    await waitFor(() => listeners[0]?.sessions === 1, { what: 'one session left' });
+    expect(await (await Talk.hello(port)).mail()).toMatch(/^250/);
+  });
+
+  test('more sessions of one client than its limit: 421', async () => {
+    const port = await open({ settings: { gateways: [{ name: 'smtp', kind: 'smtp', maxSessionsPerClient: 1 }] } });
+    await Talk.hello(port);
+    expect(await (await Talk.to(port)).reply()).toMatch(/^421 4\.3\.2/);
+  });
+
+  test('200 connections at once are all served', async () => {
+    const port = await open();
+    const talks = await Promise.all(Array.from({ length: 200 }, () => Talk.hello(port)));
+    expect(new Set((await Promise.all(talks.map((talk) => talk.mail()))).map((reply) => reply.slice(0, 3)))).toEqual(new Set(['250']));
+    expect(mails()).toHaveLength(200);
+  });
+
+  test('a command that does not come: 421', async () => {
+    const talk = await Talk.hello(await open({ limits: { commandMs: 100 } }));
+    expect(await talk.reply()).toMatch(/^421 4\.4\.2/);
+    await talk.end();
+  });
+
+  test('a command that comes in drops: 421', async () => {
+    const talk = await Talk.hello(await open({ limits: { commandMs: 200 } }));
+    const drip = setInterval(() => talk.send('N'), 20);
+    expect(await talk.reply()).toMatch(/^421 4\.4\.2/);
+    clearInterval(drip);
+  });
+
+  test('a session that only stays: 421', async () => {
+    const talk = await Talk.hello(await open({ limits: { idleMs: 200 } }));
+    let answer = '250';
+    while (answer.startsWith('250')) answer = await talk.say('NOOP');
+    expect(answer).toMatch(/^421 4\.4\.2/);
+  });
+
+  test('content that does not end: 421, and what had come is dropped', async () => {
+    const talk = await Talk.hello(await open({ limits: { dataMs: 100 } }));
+    await talk.say('MAIL FROM:<zoe@elsewhere.example>');
+    await talk.say('RCPT TO:<ada@corp.example>');
+    await talk.say('DATA');
+    talk.send('Subject: x\r\n');
+    expect(await talk.reply()).toMatch(/^421 4\.4\.2/);
+    expect(acceptor.inHand).toBe(0);
+    expect(mails()).toEqual([]);
+  });
+
+  test('a client that never closes is closed', async () => {
+    const talk = await Talk.hello(await open({ limits: { lingerMs: 100 } }));
+    talk.send('QUIT\r\n');
+    expect(await talk.reply()).toMatch(/^221/);
+    await waitFor(() => listeners[0]?.sessions === 0, { what: 'the session gone' });
+  });
+});
+
+describe('clients that leave', () => {
+  test('in the content: nothing is kept', async () => {
+    const port = await open();
+    const talk = await Talk.hello(port);
+    await talk.say('MAIL FROM:<zoe@elsewhere.example>');
+    await talk.say('RCPT TO:<ada@corp.example>');
+    await talk.say('DATA');
+    talk.send('Subject: x\r\n\r\n.\r');
+    await waitFor(() => acceptor.inHand === 1, { what: 'the mail begun' });
+    talk.destroy();
+    await session();
+    expect(acceptor.inHand).toBe(0);
+    expect(mails()).toEqual([]);
+  });
+
+  test('before our yes: a possible duplicate', async () => {
+    const talk = await Talk.hello(await open());
+    const { promise, resolve } = Promise.withResolvers<void>();
+    line.gate = promise;
+    void talk.mail().catch(() => {});
+    await waitFor(() => contents.outage === undefined && acceptor.inHand === 1, { what: 'the mail in hand' });
+    const begun = waitFor(() => logged.some(({ event }) => event === 'gateway.session'), { what: 'the session gone' });
+    await waitFor(() => line.published === 1, { what: 'the mail published' });
+    talk.destroy();
+    await begun;
+    resolve();
+    await waitFor(async () => (await metrics.possibleDuplicates.get()).values[0]?.value === 1, { what: 'the count' });
+  });
+
+  test('with everything said in advance: every answer comes, then the end', async () => {
+    const talk = await Talk.to(await open());
+    const all =
+      'EHLO a\r\nMAIL FROM:<zoe@elsewhere.example>\r\nRCPT TO:<ada@corp.example>\r\nDATA\r\nSubject: x\r\n\r\nHello.\r\n.\r\nNOOP\r\n';
+    talk.socket.end(all);
+    const codes = [];
+    for (let count = 0; count < 7; count++) codes.push((await talk.reply()).slice(0, 3));
+    expect(codes).toEqual(['220', '250', '250', '250', '354', '250', '250']);
+    await talk.end();
+  });
+});
+
+describe('TLS', () => {
+  test('STARTTLS, then a mail', async () => {
+    const port = await open({ tls });
+    const talk = await Talk.hello(port);
+    expect(await talk.say('EHLO client.example')).toContain('STARTTLS');
+    expect(await talk.say('STARTTLS')).toMatch(/^220/);
+    await talk.startTls();
+    const hello = await talk.say('EHLO client.example');
+    expect(hello).not.toMatch(/STARTTLS|AUTH/);
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(await stored()).toMatch(/\twith ESMTPS \(TLSv1\.3 [A-Z0-9_]+\) id /);
+    await talk.say('QUIT');
+    await talk.end();
+    expect((await session()).fields).toMatchObject({ tls: true, mails: 1 });
+  });
+
+  test('commands injected before the handshake are gone', async () => {
+    const talk = await Talk.hello(await open({ tls }));
+    talk.send('STARTTLS\r\nMAIL FROM:<evil@elsewhere.example>\r\n');
+    expect(await talk.reply()).toMatch(/^220/);
+    await talk.startTls();
+    expect(await talk.say('RCPT TO:<ada@corp.example>')).toMatch(/^503/);
+  });
+
+  test('garbage instead of a handshake ends it, and others are served', async () => {
+    const port = await open({ tls });
+    const talk = await Talk.hello(port);
+    await talk.say('STARTTLS');
+    talk.send('this is no handshake\r\n');
+    await talk.end();
+    await session();
+    expect(await (await Talk.hello(port)).mail()).toMatch(/^250/);
+  });
+
+  test('a handshake that does not come ends it', async () => {
+    const talk = await Talk.hello(await open({ tls, limits: { commandMs: 100 } }));
+    await talk.say('STARTTLS');
+    await talk.end();
+  });
+
+  test('a listener that requires it', async () => {
+    const talk = await Talk.hello(await open({ tls, settings: { gateways: [{ name: 'smtp', kind: 'smtp', requireTls: true }] } }));
+    expect(await talk.mail()).toMatch(/^530/);
+    await talk.say('STARTTLS');
+    await talk.startTls();
+    await talk.say('EHLO client.example');
+    expect(await talk.mail()).toMatch(/^250/);
+  });
+});
+
+const plain = (user: string, password: string) => `AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`;
+
+describe('submission', () => {
+  const account = { user: 'app', password: 'correct horse' };
+
+  test('needs AUTH, over loopback without TLS too, and then may send anywhere', async () => {
+    const talk = await Talk.hello(await open({ kind: 'submission', account }));
+    expect(await talk.mail()).toMatch(/^530 5\.7\.0/);
+    expect(await talk.say(plain('app', 'wrong'))).toMatch(/^535 5\.7\.8/);
+    expect(await talk.say(plain('App', 'correct horse'))).toMatch(/^535 5\.7\.8/);
+    expect(await talk.say(plain('app', 'correct horse'))).toMatch(/^235/);
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(mails()[0]?.origin).toMatchObject({ gateway: 'submission', authenticated: true, user: 'app', trust: 'inside' });
+    expect(await stored()).toContain('\twith ESMTPA id ');
+  });
+
+  test('without an account AUTH is not offered and nothing is taken', async () => {
+    const talk = await Talk.hello(await open({ kind: 'submission' }));
+    expect(await talk.say('EHLO a')).not.toContain('AUTH');
+    expect(await talk.mail()).toMatch(/^530/);
+  });
+
+  test('one account has only so many mails in hand', async () => {
+    const port = await open({ kind: 'submission', account, accepting: { maxInHandPerClient: 1 } });
+    const [one, two] = [await Talk.hello(port), await Talk.hello(port)];
+    for (const talk of [one, two]) {
+      await talk.say(plain('app', 'correct horse'));
+      await talk.say('MAIL FROM:<ada@corp.example>');
+      await talk.say('RCPT TO:<ben@corp.example>');
+    }
+    expect(await one.say('DATA')).toMatch(/^354/);
+    expect(await two.say('DATA')).toMatch(/^451 4\.3\.2/);
+    expect(await one.say('x\r\n.')).toMatch(/^250/);
+    expect(await two.say('DATA')).toMatch(/^354/);
+  });
+});
+
+describe('site', () => {
+  const [rootId, mailId] = [newRootId(), newRootId()];
+  const parameters = (trust: string) => ` XMAILRAIL=${rootId},${mailId},2,00-${'a'.repeat(32)}-${'b'.repeat(16)}-01,${trust}`;
+  const siteSecret = 'between sites';
+
+  test('the secret of the sites: mail enters behind the translator', async () => {
+    const talk = await Talk.hello(await open({ kind: 'site', siteSecret }));
+    expect(await talk.mail({ parameters: parameters('inside') })).toMatch(/^530/);
+    expect(await talk.say(plain('paris', siteSecret))).toMatch(/^235/);
+    expect(await talk.say('EHLO paris.example')).toContain('XMAILRAIL');
+    expect(await talk.mail({ to: ['x@foreign.example'], parameters: parameters('outside') })).toMatch(/^250/);
+    expect(await talk.mail({ parameters: parameters('inside') })).toMatch(/^250/);
+    expect(await talk.mail({ parameters: parameters('authenticated') })).toMatch(/^250/);
+    expect(line.accepted.map(({ station }) => station)).toEqual(['mts-out', 'mts-out', 'mts-out']);
+    expect(mails()[0]).toMatchObject({
+      rootId: derivedId(rootId, 'site:paris'),
+      hop: 2,
+      trace: { parent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
+    });
+    expect(mails().map(({ origin: { authenticated, trust } }) => [authenticated, trust])).toEqual([
+      [false, 'outside'],
+      [false, 'inside'],
+      [true, 'inside'],
+    ]);
+  });
+
+  test.each([
+    ['a wrong secret', 'paris', 'guess'],
+    ['a site that does not exist', 'rome', siteSecret],
+    ['our own name', 'london', siteSecret],
+  ])('%s', async (_, user, password) => {
+    const talk = await Talk.hello(await open({ kind: 'site', siteSecret }));
+    expect(await talk.say(plain(user, password))).toMatch(/^535/);
+    expect(await talk.say('EHLO x')).not.toContain('XMAILRAIL');
+    expect(await talk.mail()).toMatch(/^530/);
+  });
+
+  test('a client certificate the authority has signed', async () => {
+    const port = await open({ kind: 'site', tls: { ...tls, ca: fixture('peer.crt') } });
+    const talk = await Talk.hello(port);
+    await talk.say('STARTTLS');
+    await talk.startTls({ key: fixture('peer.key'), cert: fixture('peer.crt') });
+    expect(await talk.say('EHLO paris.example')).toContain('XMAILRAIL');
+    expect(await talk.mail({ parameters: parameters('outside') })).toMatch(/^250/);
+    expect(line.accepted[0]).toMatchObject({ station: 'mts-out', mail: { rootId: derivedId(rootId, 'site:paris') } });
+
+    for (const client of [{ key: fixture('stranger.key'), cert: fixture('stranger.crt') }, {}]) {
+      const other = await Talk.hello(port);
+      await other.say('STARTTLS');
+      await other.startTls(client);
+      expect(await other.say('EHLO paris.example')).not.toContain('XMAILRAIL');
+      expect(await other.mail()).toMatch(/^530/);
+    }
+  });
+
+  test('elsewhere the extension is unknown', async () => {
+    const talk = await Talk.hello(await open());
+    expect(await talk.mail({ parameters: parameters('inside') })).toMatch(/^555/);
+  });
+});
+
+describe('stopping', () => {
+  test('who is idle hears 421; who has a mail in hand may finish it', async () => {
+    const port = await open({ limits: { stopMs: 5_000 } });
+    const [idle, busy] = [await Talk.hello(port), await Talk.hello(port)];
+    await busy.say('MAIL FROM:<zoe@elsewhere.example>');
+    await busy.say('RCPT TO:<ada@corp.example>');
+    await busy.say('DATA');
+    const closed = listeners.splice(0)[0]?.close();
+    expect(await idle.reply()).toMatch(/^421 4\.3\.2/);
+    await idle.end();
+    await expect(Talk.to(port)).rejects.toThrow();
+    expect(await busy.say('x\r\n.')).toMatch(/^250/);
+    expect(await busy.reply()).toMatch(/^421 4\.3\.2/);
+    await busy.end();
+    await closed;
+    expect(mails()).toHaveLength(1);
+  });
+
+  test('who does not finish is ended', async () => {
+    const port = await open({ limits: { stopMs: 100 } });
+    const slow = await Talk.hello(port);
+    await slow.say('MAIL FROM:<zoe@elsewhere.example>');
+    await slow.say('RCPT TO:<ada@corp.example>');
+    await slow.say('DATA');
+    const closed = listeners.splice(0)[0]?.close();
+    expect(await slow.reply()).toMatch(/^421 4\.3\.2/);
+    await closed;
+    expect(acceptor.inHand).toBe(0);
+  });
+
+  test('no new mail while it stops', async () => {
+    const port = await open({ limits: { stopMs: 5_000 } });
+    const talk = await Talk.hello(port);
+    await talk.say('MAIL FROM:<zoe@elsewhere.example>');
+    const closed = listeners.splice(0)[0]?.close();
+    await talk.say('RSET');
+    expect(await talk.say('MAIL FROM:<zoe@elsewhere.example>')).toMatch(/^421 4\.3\.2/);
+    await closed;
+  });
+});

@@ -1,0 +1,83 @@
+import { domainOf, splitAddress } from '@mailrail/mail';
+import type { ConnectorSettings, Organization } from '@mailrail/organization';
+
+/** One recipient as the router sees it. */
+export interface Routable {
+  address: string; // typed
+  targetSite?: string | undefined; // a site of the organization, when the categorizer found a mailbox or group there
+  sizeBytes: number;
+}
+
+export type Choice =
+  | { kind: 'connector'; connector: string; destination: string; routedBy: string }
+  /** Nothing leads there: what its sender is told (RFC 3463). */
+  | { kind: 'unroutable'; status: '5.3.4' | '5.4.4'; reason: string };
+
+type SmtpConnector = Extract<ConnectorSettings, { kind: 'smtp' }>;
+
+/**
+ * The next hop of one recipient, by Exchange's order: another site by a connector that leads to it; everything else by address
+ * space: what may not carry a message of this size is left out, then only the closest match counts (cost never outweighs
+ * closeness), then the cheapest. Equal ones go by name, so that every pod decides alike.
+ */
+export function chooseConnector({ address, targetSite, sizeBytes }: Routable, settings: Organization): Choice {
+  if (targetSite !== undefined && targetSite !== settings.site) return toSite(targetSite, sizeBytes, settings.connectors);
+  const matches = settings.connectors
+    .filter((connector): connector is SmtpConnector => connector.kind === 'smtp')
+    .flatMap((connector) =>
+      connector.addressSpaces.map(({ space, cost }) => ({ connector, space, cost, closeness: closeness(space, address) })),
+    )
+    .filter(({ closeness: found }) => found >= 0);
+  if (matches.length === 0) return { kind: 'unroutable', status: '5.4.4', reason: 'no connector has an address space for it' };
+  const fitting = matches.filter(({ connector }) => fits(connector, sizeBytes));
+  if (fitting.length === 0) return { kind: 'unroutable', status: '5.3.4', reason: 'larger than every connector for it may carry' };
+  const [best] = fitting.toSorted(
+    (one, other) => other.closeness - one.closeness || one.cost - other.cost || (one.connector.name < other.connector.name ? -1 : 1),
+  );
+  if (best === undefined) return { kind: 'unroutable', status: '5.4.4', reason: 'no connector has an address space for it' };
+  const destination = best.connector.smartHosts[0] ?? domainOf(address);
+  if (destination === undefined || destination === '') {
+    return {
+      kind: 'unroutable',
+      status: '5.4.4',
+      reason: `connector ${best.connector.name} finds hosts by domain, and the address has none`,
+    };
+  }
+  return { kind: 'connector', connector: best.connector.name, destination, routedBy: `${best.space} cost ${best.cost}` };
+}
+
+function toSite(site: string, sizeBytes: number, connectors: readonly ConnectorSettings[]): Choice {
+  const leading = connectors.filter((connector) => connector.kind === 'routing-group' && connector.site === site);
+  if (leading.length === 0) return { kind: 'unroutable', status: '5.4.4', reason: `no connector leads to site ${site}` };
+  const [best] = leading
+    .filter((connector) => fits(connector, sizeBytes))
+    .flatMap((connector) => (connector.kind === 'routing-group' ? [connector] : []))
+    .toSorted((one, other) => one.cost - other.cost || (one.name < other.name ? -1 : 1));
+  const destination = best?.bridgeheads[0];
+  if (best === undefined || destination === undefined) {
+    return { kind: 'unroutable', status: '5.3.4', reason: `larger than every connector to site ${site} may carry` };
+  }
+  return { kind: 'connector', connector: best.name, destination, routedBy: `site ${site} cost ${best.cost}` };
+}
+
+function fits({ maxMessageBytes }: ConnectorSettings, sizeBytes: number): boolean {
+  return maxMessageBytes === undefined || sizeBytes <= maxMessageBytes;
+}
+
+/**
+ * How close an address space is to an address: the length of what they share at the end, an exact match above every wildcard,
+ * `TYPE:*` at 0. A wildcard stands for at least one label, so `*.example` holds `a.example` and not `example`.
+ *
+ * @returns -1 when the address is not in the space.
+ */
+export function closeness(space: string, address: string): number {
+  const { type, value } = splitAddress(space);
+  const of = splitAddress(address);
+  if (type !== of.type) return -1;
+  const pattern = value.toLowerCase();
+  if (pattern === '*') return 0;
+  const name = type === 'SMTP' ? (domainOf(address) ?? '') : of.value.toLowerCase();
+  if (!pattern.startsWith('*')) return name === pattern ? 10_000 + pattern.length : -1;
+  const tail = pattern.slice(1);
+  return name.length > tail.length && name.endsWith(tail) ? tail.length : -1;
+}
