@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { freePorts, waitFor } from '@mailrail/testing';
+import { waitFor } from '@mailrail/testing';
 import { parse, stringify } from 'yaml';
 import { letter, sendOne } from './src/smtp-sender.ts';
-import { startSystem, type System } from './src/system.ts';
+import { portBase, startSystem, type System } from './src/system.ts';
 
 const defaults = path.resolve(import.meta.dirname, '../../libs/organization/default/organization.yaml');
 const folder = mkdtempSync(path.join(tmpdir(), 'mailrail-sites-'));
@@ -26,8 +26,7 @@ msExchHomeServerName: /o=Corp/ou=First Administrative Group/cn=Configuration/cn=
 `;
 
 beforeAll(async () => {
-  const bases = await freePorts([0, 0]);
-  const [londonBase = 0, parisBase = 0] = bases.map((port) => Math.min(port, 65_000));
+  const [londonBase, parisBase] = [portBase(), portBase()];
   const directory = path.join(folder, 'people.ldif');
   const group = `dn: CN=everyone,OU=Groups,DC=corp,DC=example
 objectClass: top

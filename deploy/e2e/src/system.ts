@@ -76,7 +76,7 @@ export async function startSystem(options: SystemOptions = {}) {
         const now = read();
         return now.ready ? now : undefined;
       },
-      { what: 'endpoints.json says ready', timeoutMs: 60_000 },
+      { what: 'endpoints.json says ready', timeoutMs: 45_000 },
     );
   } catch (error) {
     launcher.child.kill('SIGKILL');
@@ -204,6 +204,7 @@ function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: 
   const args = [
     path.join(root, 'deploy/local/src/start.ts'),
     ...['--data', data, '--samples', 'none', '--processes', options.processes ?? 'one'],
+    ...(options.args?.includes('--port-base') === true ? [] : ['--port-base', String(portBase())]),
     ...(options.organization === undefined ? [] : ['--organization', options.organization]),
     ...(options.directory === undefined ? [] : ['--directory', options.directory]),
     ...(options.scale === undefined ? [] : ['--scale', options.scale]),
@@ -235,6 +236,11 @@ function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: 
       return ended;
     },
   };
+}
+
+/** A block of ports of its own, so that lines that start at the same time do not want the same. */
+export function portBase(): number {
+  return 20_000 + Math.floor(Math.random() * 1_000) * 40;
 }
 
 /** What is wrong with the counts: 0 when every recipient came to an end. */

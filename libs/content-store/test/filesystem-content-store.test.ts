@@ -318,6 +318,8 @@ describe('a disk that fails', () => {
 describe('sweeping', () => {
   const limit = march + day;
 
+  const many = (count: number, make: (i: number) => Promise<unknown>) => Promise.all(Array.from({ length: count }, (_, i) => make(i)));
+
   /** A body of an old minute that was written then. */
   async function oldBody(store: ContentStore, at: number): Promise<string> {
     const { ref } = await store.put(keyAt(at), bytes('x'));
@@ -338,8 +340,8 @@ describe('sweeping', () => {
   test('a call does its share and the next goes on, until all had their turn', async () => {
     const { store, directory } = openStore({ sweepFiles: 64 });
     // Bodies that may not go yet stand first, and must not keep the others from theirs.
-    for (let i = 0; i < 130; i += 1) await store.put(keyAt(march), bytes('x'));
-    for (let i = 0; i < 130; i += 1) await oldBody(store, march + 60_000);
+    await many(130, () => store.put(keyAt(march), bytes('x')));
+    await many(130, () => oldBody(store, march + 60_000));
     let removed = 0;
     for (let calls = 1; calls <= 12 && removed < 130; calls += 1) removed += await store.sweep(limit);
     expect(removed).toBe(130);
@@ -377,7 +379,7 @@ describe('sweeping', () => {
   test('several sweepers at once remove each body once', async () => {
     const { store, directory } = openStore();
     const other = openStore({ directory }).store;
-    for (let i = 0; i < 300; i += 1) await oldBody(store, march + i);
+    await many(300, (i) => oldBody(store, march + i));
     const counts = await Promise.all([store.sweep(limit), store.sweep(limit), other.sweep(limit), other.sweep(limit)]);
     expect(everyFile(directory)).toEqual([]);
     expect(counts.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(300);

@@ -11,16 +11,21 @@ const form = /^(?:\[([^\]\s]{1,253})\]|([A-Za-z0-9._-]{1,253}))(?::(\d{1,5}))?$/
 /**
  * Reads `host`, `host:port`, `[host]`, `[host]:port` (host may be an address).
  *
- * @returns `direct` when brackets, a port or an address say that MX records must not be asked; `undefined` for anything else.
+ * @returns `direct` when brackets, a port or an address say that MX records must not be asked; `withPort` when only an operator can
+ *          have written it, since no mail address names a port; `undefined` for anything else.
  */
-export function parseNextHop(text: string, defaultPort = 25): { hop: NextHop; direct: boolean } | undefined {
+export function parseNextHop(text: string, defaultPort = 25): { hop: NextHop; direct: boolean; withPort: boolean } | undefined {
   const found = form.exec(text);
   if (found === null) return undefined;
   const [, bracketed, plain, portText] = found;
-  const name = (bracketed ?? plain ?? '').toLowerCase().replace(/\.$/, '');
+  const name = (bracketed ?? plain ?? '')
+    .toLowerCase()
+    .replace(/\.$/, '')
+    .replace(/^ipv6:/, ''); // an address literal, RFC 5321 §4.1.3
   const port = portText === undefined ? defaultPort : Number(portText);
   if (name === '' || port < 1 || port > 65_535) return undefined;
-  return { hop: { name, port }, direct: bracketed !== undefined || portText !== undefined || isIP(name) !== 0 };
+  const withPort = portText !== undefined;
+  return { hop: { name, port }, direct: bracketed !== undefined || withPort || isIP(name) !== 0, withPort };
 }
 
 /** 127.0.0.0/8, ::1 and their IPv4-mapped forms, and `localhost`. */

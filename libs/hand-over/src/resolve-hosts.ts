@@ -72,9 +72,11 @@ export function resolveHosts(options: ResolveOptions): ResolveHosts {
     const parsed = parseNextHop(destination, defaultPort) ?? parseNextHop(domainToASCII(destination), defaultPort);
     if (parsed === undefined)
       return { kind: 'permanent', status: '5.1.2', reason: `${oneLine(destination, 80)} is no name of a host or domain` };
-    if (parsed.direct) return { kind: 'hosts', hosts: [named(parsed.hop, 0)] };
-
     const domain = parsed.hop.name;
+    if (parsed.direct) {
+      if (!parsed.withPort && isThisMachine(domain) && options.allowLoopback !== true) return loop(domain);
+      return { kind: 'hosts', hosts: [named(parsed.hop, 0)] };
+    }
     const records = await dns.mx(domain);
     switch (records.kind) {
       case 'failed':
@@ -112,6 +114,6 @@ export function resolveHosts(options: ResolveOptions): ResolveHosts {
   }
 
   function loop(domain: string): Hosts {
-    return { kind: 'permanent', status: '5.4.6', reason: `the best MX of ${domain} is this line itself` };
+    return { kind: 'permanent', status: '5.4.6', reason: `mail for ${domain} leads back to this line` };
   }
 }

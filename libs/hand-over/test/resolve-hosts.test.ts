@@ -66,13 +66,13 @@ const rows: Row[] = [
   {
     name: 'we are the best MX',
     zone: { mx: found(mx(10, 'ex1.corp.example'), mx(20, 'b.example')) },
-    gives: '5.4.6 the best MX of remote.example is this line itself',
+    gives: '5.4.6 mail for remote.example leads back to this line',
   },
   {
     name: 'we are the domain',
     destination: 'EX1.corp.example',
     zone: { a: found('192.0.2.1') },
-    gives: '5.4.6 the best MX of ex1.corp.example is this line itself',
+    gives: '5.4.6 mail for ex1.corp.example leads back to this line',
   },
   {
     name: 'smart hosts instead of MX, in their order',
@@ -84,6 +84,12 @@ const rows: Row[] = [
   { name: 'a port: no MX', destination: '[127.0.0.1]:2526', zone: { mx: failed }, gives: '127.0.0.1:2526' },
   { name: 'an address: no MX', destination: '192.0.2.7', zone: { mx: failed }, gives: '192.0.2.7:25' },
   { name: 'IPv6', destination: '[2001:db8::1]:26', zone: { mx: failed }, gives: '2001:db8::1:26' },
+  { name: 'an address literal of IPv6', destination: '[IPv6:2001:db8::1]', gives: '2001:db8::1:25' },
+  {
+    name: 'an address literal that is this machine',
+    destination: '[127.0.0.1]',
+    gives: '5.4.6 mail for 127.0.0.1 leads back to this line',
+  },
   {
     name: 'a domain in UTF-8',
     destination: 'bücher.example',

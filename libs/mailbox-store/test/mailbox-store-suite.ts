@@ -125,12 +125,12 @@ export function mailboxStoreSuite(name: string, open: () => OpenMailboxes): void
       expect(mailboxes.in(ada)).toEqual(['1700000000.a: x']);
     });
 
-    test('1,000 mailboxes in one call', async () => {
+    test('many mailboxes in one call', async () => {
       const mailboxes = open();
-      const all = Array.from({ length: 1_000 }, (_, i) => copy(`u${i}@corp.example`));
+      const all = Array.from({ length: 300 }, (_, i) => copy(`u${i}@corp.example`));
       const outcomes = await mailboxes.store.deliver(await mailboxes.keep('x'), all);
-      expect(outcomes.filter(({ kind }) => kind === 'delivered')).toHaveLength(1_000);
-      expect(mailboxes.in('u999@corp.example')).toEqual(['1700000000.a: x']);
+      expect(outcomes.filter(({ kind }) => kind === 'delivered')).toHaveLength(300);
+      expect(mailboxes.in('u299@corp.example')).toEqual(['1700000000.a: x']);
     });
 
     test('probes', async () => {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
+import type { GatewayLine } from './accept.ts';
 import { MessageRefused } from './eml/refusal.ts';
 import { type Client, credentials } from './http/credentials.ts';
 import { methodsOf, openApiDocument } from './http/openapi.ts';
@@ -16,6 +17,7 @@ export interface HttpApiOptions extends ReceiveOptions {
   apiKey: string; // at least 16 characters
   log: Log;
   metrics: Pick<Metrics, 'refused'>;
+  tell?: GatewayLine['tell'];
   timeouts?: Partial<HttpTimeouts>;
 }
 
@@ -44,6 +46,8 @@ export async function openHttpApi(options: HttpApiOptions): Promise<HttpApi> {
   };
 }
 
+const maxConnections = 1_000;
+
 /** What a request came to, for its line in the log. */
 interface Facts {
   code?: string;
@@ -57,6 +61,7 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const clientOf = credentials(options.apiKey);
   const facts = new WeakMap<IncomingMessage, Facts>();
+  const clients = new WeakMap<IncomingMessage, Client>();
   let closing = false;
 
   const app = fastify({
@@ -72,6 +77,7 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
       void answer(reply, new HttpProblem(400, 'bad-request', 'the path of the request is malformed'));
     },
   });
+  app.server.maxConnections = maxConnections;
   const sendBody = continueWhenWanted(app.server, (request, response) => app.routing(request, response));
 
   function answer(reply: FastifyReply, problem: HttpProblem): FastifyReply {
@@ -82,6 +88,13 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
       .code(problem.status)
       .headers({ ...securityHeaders, ...problem.headers, 'content-type': problemType })
       .send(Buffer.from(JSON.stringify(problemDocument(problem))));
+  }
+
+  function logRequest(request: FastifyRequest, reply: FastifyReply, status: number): void {
+    const { gateway, log } = options;
+    const fields = { gateway, method: request.method, status, ...facts.get(request.raw), durationMs: Math.round(reply.elapsedTime) };
+    if (status >= 500) log.warn('gateway.http', fields);
+    else log.info('gateway.http', fields);
   }
 
   app.addHook('preClose', async () => {
@@ -96,21 +109,19 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   });
   app.addHook('onResponse', async (request, reply) => {
     linger(request.raw, timeouts.linger, () => closing);
-    const { gateway, log } = options;
-    const fields = {
-      gateway,
-      method: request.method,
-      status: reply.statusCode,
-      ...facts.get(request.raw),
-      durationMs: Math.round(reply.elapsedTime),
-    };
-    if (reply.statusCode >= 500) log.warn('gateway.http', fields);
-    else log.info('gateway.http', fields);
+    logRequest(request, reply, reply.statusCode);
   });
   app.setErrorHandler((error, request, reply) => {
+    if (isGone(request.raw)) {
+      facts.set(request.raw, { code: 'aborted' });
+      logRequest(request, reply, 0);
+      return reply.hijack(); // nobody is there to hear an answer
+    }
     const problem = problemOf(error);
     if (problem.status === 500) options.log.error('gateway.http-failed', { gateway: options.gateway, error });
-    if (request.raw.destroyed && !request.raw.complete) facts.set(request.raw, { code: 'aborted' });
+    if (clients.has(request.raw)) {
+      options.tell?.({ at: Date.now(), event: 'refused', recipients: 0, reason: `${problem.status} ${problem.code}` });
+    }
     return answer(reply, problem);
   });
   app.setNotFoundHandler((request, reply) => {
@@ -130,7 +141,6 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   const description = Buffer.from(JSON.stringify(openApiDocument()));
   app.get('/openapi.json', (_request, reply) => reply.type('application/json').send(description));
 
-  const clients = new WeakMap<IncomingMessage, Client>();
   app.post(
     '/v1/messages',
     {
@@ -187,6 +197,11 @@ function parseQuery(query: unknown): MessageQuery {
 
 function issueText(issue: z.core.$ZodIssue): string {
   return issue.code === 'unrecognized_keys' ? 'there is no such parameter' : issue.message;
+}
+
+/** The client closed its connection before its request was complete. */
+function isGone(request: IncomingMessage): boolean {
+  return request.destroyed && request.complete === false;
 }
 
 function problemOf(error: unknown): HttpProblem {

@@ -33,7 +33,10 @@ export function mailFacts(request: AcceptRequest, hop: number, organizationVersi
   if (site?.rootId === undefined) {
     const rootId = request.rootId ?? newRootId();
     const station = site === undefined ? ('gateway.in' as const) : ('mts-out' as const);
-    return { ...common, rootId, form: 'message', station, recipients: recipientsOf(distinct, rootId) };
+    // An identity that is given stands in the name of a file, and whoever may write there could name another mail's: what was
+    // stored under it is looked for among that gateway's own.
+    const form = request.rootId === undefined ? 'message' : `message.${request.origin.gateway.replaceAll(/-+/g, '-')}`;
+    return { ...common, rootId, form, station, recipients: recipientsOf(distinct, rootId) };
   }
   const rootId = derivedId(site.rootId, `site:${site.peer}`);
   const envelope = [request.sender ?? '', ...distinct.map(({ address }) => address).sort()].join('\n');

@@ -25,6 +25,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     maxInHandPerClient: config.MAX_IN_HAND_PER_CLIENT,
   });
 
+  const tell: typeof line.tell = (event) => line.tell(event);
   const waysIn: { close(): Promise<void> }[] = [];
   const stop = async () => {
     log.info('service.stopping');
@@ -42,7 +43,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
       organization,
       log,
       metrics,
-      tell: (event) => line.tell(event),
+      tell,
       ...(tls === undefined ? {} : { tls }),
       ...(kind === 'submission' && user !== undefined && password !== undefined ? { account: { user, password } } : {}),
       ...(kind === 'site' && siteSecret !== undefined ? { siteSecret } : {}),
@@ -65,11 +66,11 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     if (config.HTTP_PORT !== undefined && config.API_KEY !== undefined) {
       const gateway = organization.current().settings.gateways.find(({ kind }) => kind === 'http')?.name ?? 'http';
       const { HTTP_HOST: host, HTTP_PORT: port, API_KEY: apiKey } = config;
-      const api = await openHttpApi({ host, port, apiKey, gateway, acceptor, organization, log, metrics });
+      const api = await openHttpApi({ host, port, apiKey, gateway, acceptor, organization, log, metrics, tell });
       waysIn.push(api);
       http = api.port;
     }
-    const folders = config.IN_DIR === undefined ? [] : openFolders(config.IN_DIR, { acceptor, organization, log, metrics });
+    const folders = config.IN_DIR === undefined ? [] : openFolders(config.IN_DIR, { acceptor, organization, log, metrics, tell });
     waysIn.push(...folders.map(({ gateway }) => gateway));
     log.info('gateway.listening', { smtp, submission, site, http, folders: folders.map(({ name }) => name), adminPort: line.adminPort });
   } catch (error) {
@@ -79,7 +80,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   return { adminPort: line.adminPort, stop };
 }
 
-type FolderDeps = Pick<Parameters<typeof openFolderGateway>[0], 'acceptor' | 'organization' | 'log' | 'metrics'>;
+type FolderDeps = Pick<Parameters<typeof openFolderGateway>[0], 'acceptor' | 'organization' | 'log' | 'metrics' | 'tell'>;
 
 /** One gateway for each folder of the organization file whose dialect is an Internet message in a file. */
 function openFolders(directory: string, deps: FolderDeps): { name: string; gateway: FolderGateway }[] {

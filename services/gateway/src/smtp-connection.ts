@@ -23,7 +23,7 @@ export interface SmtpLimits {
   commandMs: number; // from a reply to the end of the next command; default 5 min
   dataMs: number; // for a whole content; default 10 min
   idleMs: number; // a session without a mail; default 10 min
-  lingerMs: number; // from our last word to the end of the connection; default 5 s
+  lingerMs: number; // from our last word to the end of the connection; default 2 s
   stopMs: number; // transactions in hand when the service stops; default 5 s
   authDelayMs: number; // before the reply to a wrong password; default 500 ms
 }

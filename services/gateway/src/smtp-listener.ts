@@ -36,7 +36,7 @@ export const defaultSmtpLimits: SmtpLimits = {
   commandMs: 300_000,
   dataMs: 600_000,
   idleMs: 600_000,
-  lingerMs: 5_000,
+  lingerMs: 2_000,
   stopMs: 5_000,
   authDelayMs: 500,
 };

@@ -289,14 +289,15 @@ const rows: Row[] = [
 
 describe('the envelope of a file', () => {
   test.each(rows)('$name', ({ mode = 'pickup', trust, maxRecipients = 100, lines, sender, to, leftOut = [], rest, refused }) => {
-    const { hostname, settings, domain } = organization().current();
+    const snapshot = organization().current();
+    const { hostname, settings } = snapshot;
     const block = Buffer.from(lines.map((line) => `${line}\r\n`).join(''));
     const read = () =>
       fileEnvelope(block, {
         mode,
         maxRecipients,
         who: trust === 'outside' ? 'outside' : 'inside-folder',
-        known: domain,
+        known: (name) => snapshot.domain(name),
         postmaster: settings.postmaster,
         rootId,
         hostname,

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { createMetrics, silentLog } from '@mailrail/telemetry';
 import type { Refused } from '../src/accept.ts';
-import { httpApi } from '../src/http-api.ts';
+import { type HttpApiOptions, httpApi } from '../src/http-api.ts';
+import { requireRelay } from '../src/http/message-envelope.ts';
+import { HttpProblem } from '../src/http/problem.ts';
 import { type FakeAcceptor, fakeAcceptor, organization, refusal } from './fake-acceptor.ts';
 
 const apiKey = 'a-key-of-some-length';
@@ -11,7 +13,10 @@ const metrics = createMetrics('gateway');
 const refusedSoFar = async (code: string) =>
   (await metrics.refused.get()).values.find(({ labels }) => labels.gateway === 'http' && labels.code === code)?.value ?? 0;
 
-function open(acceptor: FakeAcceptor = fakeAcceptor(), more: { limits?: Parameters<typeof organization>[0] } = {}) {
+function open(
+  acceptor: FakeAcceptor = fakeAcceptor(),
+  more: { limits?: Parameters<typeof organization>[0]; tell?: HttpApiOptions['tell'] } = {},
+) {
   const options = {
     gateway: 'http',
     host: '127.0.0.1',
@@ -21,7 +26,7 @@ function open(acceptor: FakeAcceptor = fakeAcceptor(), more: { limits?: Paramete
     organization: organization(more.limits),
     log: silentLog,
   };
-  return httpApi({ ...options, metrics });
+  return httpApi({ ...options, metrics, ...(more.tell === undefined ? {} : { tell: more.tell }) });
 }
 
 interface Row {
@@ -30,7 +35,7 @@ interface Row {
   method?: 'POST' | 'GET' | 'PUT';
   headers?: Record<string, string | undefined>;
   body?: string | Buffer;
-  then: number;
+  gives: number;
   code?: string;
   pointers?: string[];
   has?: Record<string, string>;
@@ -42,77 +47,77 @@ const from = 'from=ada@corp.example';
 const to = 'to=ben@corp.example';
 const down: Refused = refusal('down');
 const rows: Row[] = [
-  { name: 'a message with its envelope in the header', then: 202 },
-  { name: 'a message with its envelope in the query', url: `/v1/messages?${from}&${to}`, then: 202 },
+  { name: 'a message with its envelope in the header', gives: 202 },
+  { name: 'a message with its envelope in the query', url: `/v1/messages?${from}&${to}`, gives: 202 },
   {
     name: 'no key',
     headers: { authorization: undefined },
-    then: 401,
+    gives: 401,
     code: 'unauthorized',
     has: { 'www-authenticate': 'Bearer realm="mailrail"' },
   },
   {
     name: 'another scheme',
     headers: { authorization: 'Basic YTpi' },
-    then: 401,
+    gives: 401,
     code: 'unauthorized',
     has: { 'www-authenticate': 'Bearer realm="mailrail", error="invalid_request"' },
   },
   {
     name: 'a wrong key',
     headers: { authorization: 'Bearer another-key-of-length' },
-    then: 401,
+    gives: 401,
     code: 'unauthorized',
     has: { 'www-authenticate': 'Bearer realm="mailrail", error="invalid_token"' },
   },
-  { name: 'a key that only begins right', headers: { authorization: `Bearer ${apiKey.slice(0, -1)}` }, then: 401 },
-  { name: 'the scheme in another letter case', headers: { authorization: `bearer ${apiKey}` }, then: 202 },
-  { name: 'nowhere', url: '/v2/messages', then: 404, code: 'not-found' },
-  { name: 'nowhere, without a key', url: '/', headers: { authorization: undefined }, then: 404, code: 'not-found' },
-  { name: 'another method', method: 'PUT', then: 405, code: 'method-not-allowed', has: { allow: 'POST' } },
-  { name: 'another method on the description', url: '/openapi.json', then: 405, has: { allow: 'GET, HEAD' } },
-  { name: 'a path that cannot be decoded', url: '/v1/%zz', then: 400, code: 'bad-request' },
+  { name: 'a key that only begins right', headers: { authorization: `Bearer ${apiKey.slice(0, -1)}` }, gives: 401 },
+  { name: 'the scheme in another letter case', headers: { authorization: `bearer ${apiKey}` }, gives: 202 },
+  { name: 'nowhere', url: '/v2/messages', gives: 404, code: 'not-found' },
+  { name: 'nowhere, without a key', url: '/', headers: { authorization: undefined }, gives: 404, code: 'not-found' },
+  { name: 'another method', method: 'PUT', gives: 405, code: 'method-not-allowed', has: { allow: 'POST' } },
+  { name: 'another method on the description', url: '/openapi.json', gives: 405, has: { allow: 'GET, HEAD' } },
+  { name: 'a path that cannot be decoded', url: '/v1/%zz', gives: 400, code: 'bad-request' },
   {
     name: 'a parameter nobody knows',
     url: `/v1/messages?${from}&${to}&subject=x`,
-    then: 400,
+    gives: 400,
     code: 'bad-parameters',
     pointers: ['/query/subject'],
   },
-  { name: 'two senders', url: `/v1/messages?${from}&${from}`, then: 400, code: 'bad-parameters', pointers: ['/query/from'] },
+  { name: 'two senders', url: `/v1/messages?${from}&${from}`, gives: 400, code: 'bad-parameters', pointers: ['/query/from'] },
   {
     name: 'an endless parameter',
     url: `/v1/messages?from=${'a'.repeat(700)}`,
-    then: 400,
+    gives: 400,
     code: 'bad-parameters',
     pointers: ['/query/from'],
   },
-  { name: 'no body', headers: { 'content-type': undefined }, body: '', then: 411, code: 'length-required' },
-  { name: 'an empty body', body: '', headers: { 'content-length': '0' }, then: 400, code: 'empty' },
+  { name: 'no body', headers: { 'content-type': undefined }, body: '', gives: 411, code: 'length-required' },
+  { name: 'an empty body', body: '', headers: { 'content-length': '0' }, gives: 400, code: 'empty' },
   {
     name: 'another type',
     headers: { 'content-type': 'application/json' },
-    then: 415,
+    gives: 415,
     code: 'unsupported-type',
     has: { 'accept-post': 'message/rfc822' },
   },
-  { name: 'no type', headers: { 'content-type': undefined }, then: 415, code: 'unsupported-type' },
-  { name: 'the type with a parameter', headers: { 'content-type': 'Message/RFC822; charset=utf-8' }, then: 202 },
-  { name: 'a compressed body', headers: { 'content-encoding': 'gzip' }, then: 415, code: 'unsupported-encoding' },
-  { name: 'over the size by its own account', limits: { messageBytes: '100B' }, then: 413, code: 'too-large' },
-  { name: 'a header block over its limit', limits: { headerBytes: '60B' }, then: 413, code: 'too-large' },
+  { name: 'no type', headers: { 'content-type': undefined }, gives: 415, code: 'unsupported-type' },
+  { name: 'the type with a parameter', headers: { 'content-type': 'Message/RFC822; charset=utf-8' }, gives: 202 },
+  { name: 'a compressed body', headers: { 'content-encoding': 'gzip' }, gives: 415, code: 'unsupported-encoding' },
+  { name: 'over the size by its own account', limits: { messageBytes: '100B' }, gives: 413, code: 'too-large' },
+  { name: 'a header block over its limit', limits: { headerBytes: '60B' }, gives: 413, code: 'too-large' },
   {
     name: 'addresses that are none',
     url: `/v1/messages?from=ada&${to}&to=a@b@c`,
-    then: 422,
+    gives: 422,
     code: 'envelope',
     pointers: ['/query/from', '/query/to/1'],
   },
-  { name: 'one recipient that is none', url: `/v1/messages?${from}&to=nobody`, then: 422, code: 'envelope', pointers: ['/query/to'] },
+  { name: 'one recipient that is none', url: `/v1/messages?${from}&to=nobody`, gives: 422, code: 'envelope', pointers: ['/query/to'] },
   {
     name: 'line ends in an address',
     url: `/v1/messages?${from}&to=a%0D%0A@corp.example`,
-    then: 422,
+    gives: 422,
     code: 'envelope',
     pointers: ['/query/to'],
   },
@@ -120,7 +125,7 @@ const rows: Row[] = [
     name: 'too many recipients in the query',
     url: `/v1/messages?${from}&${to}&to=c@corp.example`,
     limits: { recipientsPerMessage: 1 },
-    then: 422,
+    gives: 422,
     code: 'too-many-recipients',
     pointers: ['/query/to'],
   },
@@ -128,44 +133,45 @@ const rows: Row[] = [
     name: 'too many recipients in the header',
     body: message.replace('ben@corp.example', 'b@corp.example, c@corp.example'),
     limits: { recipientsPerMessage: 1 },
-    then: 422,
+    gives: 422,
     code: 'too-many-recipients',
     pointers: ['/header/To'],
   },
-  { name: 'nobody to send it to', body: 'From: ada@corp.example\r\n\r\nx\r\n', then: 422, code: 'envelope', pointers: ['/query/to'] },
-  { name: 'nobody to answer to', body: 'To: ada@corp.example\r\n\r\nx\r\n', then: 422, code: 'envelope', pointers: ['/header/From'] },
+  { name: 'nobody to send it to', body: 'From: ada@corp.example\r\n\r\nx\r\n', gives: 422, code: 'envelope', pointers: ['/query/to'] },
+  { name: 'nobody to answer to', body: 'To: ada@corp.example\r\n\r\nx\r\n', gives: 422, code: 'envelope', pointers: ['/header/From'] },
   {
     name: 'a bad address among good ones',
     body: message.replace('ben@corp.example', 'ben@corp.example, nobody'),
-    then: 422,
+    gives: 422,
     code: 'envelope',
     pointers: ['/header/To'],
   },
-  { name: 'no header where one is needed', body: 'hello there\n', then: 422, code: 'unrecognised', pointers: ['/header'] },
+  { name: 'no header where one is needed', body: 'hello there\n', gives: 422, code: 'unrecognised', pointers: ['/header'] },
   {
     name: 'a header line that is no field',
     body: 'From: ada@corp.example\r\noops\r\n\r\nx\r\n',
-    then: 422,
+    gives: 422,
     code: 'syntax',
     pointers: ['/header'],
   },
-  { name: 'a NUL', body: `${message}\0\r\n`, then: 422, code: 'syntax', pointers: ['/body'] },
-  { name: 'a lone CR', body: `${message}a\rb\r\n`, then: 422, code: 'syntax', pointers: ['/body'] },
-  { name: 'the line is down', answers: { obstacle: down }, then: 503, code: 'unavailable', has: { 'retry-after': '10' } },
-  { name: 'the queue is full', answers: { obstacle: refusal('full') }, then: 503, code: 'full', has: { 'retry-after': '30' } },
-  { name: 'the line goes down meanwhile', answers: { begin: down }, then: 503, code: 'unavailable' },
-  { name: 'too many in hand', answers: { begin: refusal('in-hand') }, then: 429, code: 'too-many-requests', has: { 'retry-after': '1' } },
-  { name: 'the store fails', answers: { finish: refusal('storage') }, then: 503, code: 'storage', has: { 'retry-after': '10' } },
-  { name: 'no confirm', answers: { finish: refusal('unconfirmed') }, then: 503, code: 'unconfirmed' },
-  { name: 'too large when stored', answers: { finish: refusal('too-large') }, then: 413, code: 'too-large' },
+  { name: 'a NUL', body: `${message}\0\r\n`, gives: 422, code: 'syntax', pointers: ['/body'] },
+  { name: 'a lone CR', body: `${message}a\rb\r\n`, gives: 422, code: 'syntax', pointers: ['/body'] },
+  { name: 'the line is down', answers: { obstacle: down }, gives: 503, code: 'unavailable', has: { 'retry-after': '10' } },
+  { name: 'the queue is full', answers: { obstacle: refusal('full') }, gives: 503, code: 'full', has: { 'retry-after': '30' } },
+  { name: 'the line goes down meanwhile', answers: { begin: down }, gives: 503, code: 'unavailable' },
+  { name: 'too many in hand', answers: { begin: refusal('in-hand') }, gives: 429, code: 'too-many-requests', has: { 'retry-after': '1' } },
+  { name: 'the store fails', answers: { finish: refusal('storage') }, gives: 503, code: 'storage', has: { 'retry-after': '10' } },
+  { name: 'no confirm', answers: { finish: refusal('unconfirmed') }, gives: 503, code: 'unconfirmed' },
+  { name: 'too large when stored', answers: { finish: refusal('too-large') }, gives: 413, code: 'too-large' },
 ];
 
 describe('answers', () => {
-  test.each(rows)('$name: $then', async (row) => {
+  test.each(rows)('$name: $gives', async (row) => {
     const acceptor = fakeAcceptor();
     acceptor.answers = row.answers ?? {};
-    const before = await refusedSoFar(String(row.then));
-    const app = open(acceptor, row);
+    const before = await refusedSoFar(String(row.gives));
+    const told: object[] = [];
+    const app = open(acceptor, { ...row, tell: (event) => void told.push(event) });
     const headers = Object.entries({ authorization: `Bearer ${apiKey}`, 'content-type': 'message/rfc822', ...row.headers });
     const response = await app.inject({
       method: row.method ?? 'POST',
@@ -174,9 +180,9 @@ describe('answers', () => {
       ...(row.body === '' ? {} : { payload: row.body ?? message }),
     });
     await app.close();
-    expect(response.statusCode).toBe(row.then);
+    expect(response.statusCode).toBe(row.gives);
     expect(response.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store', ...row.has });
-    if (row.then === 202) {
+    if (row.gives === 202) {
       const [taken] = acceptor.taken;
       expect(response.json()).toEqual({ id: taken?.request.rootId, recipients: 1 });
       expect(acceptor.taken).toHaveLength(1);
@@ -186,11 +192,15 @@ describe('answers', () => {
     expect(acceptor.aborted).toBe(acceptor.begun - (row.answers?.finish === undefined ? 0 : 1));
     expect(response.headers['content-type']).toBe('application/problem+json');
     const problem = response.json();
-    expect(problem).toMatchObject({ type: 'about:blank', status: row.then, detail: expect.stringMatching(/./) });
+    expect(problem).toMatchObject({ type: 'about:blank', status: row.gives, detail: expect.stringMatching(/./) });
     if (row.code !== undefined) expect(problem.code).toBe(row.code);
     if (row.pointers !== undefined) expect(problem.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(row.pointers);
     expect(JSON.stringify(problem)).not.toMatch(/\bat .*\.ts|node_modules|Error:/);
-    expect(await refusedSoFar(String(row.then))).toBe(before + 1);
+    expect(await refusedSoFar(String(row.gives))).toBe(before + 1);
+    const isKnown = ![401, 404, 405].includes(row.gives) && row.code !== 'bad-request';
+    expect(told).toEqual(
+      isKnown ? [{ at: expect.any(Number), event: 'refused', recipients: 0, reason: `${row.gives} ${problem.code}` }] : [],
+    );
   });
 
   test('something unexpected shows nothing of the inside', async () => {
@@ -360,4 +370,23 @@ test('the description is OpenAPI 3.1, made of the schemas, and needs no key', as
   expect(document.components.schemas.MessageAccepted.required).toEqual(['id', 'recipients']);
   const references = JSON.stringify(document).match(/#\/components\/schemas\/\w+/g) ?? [];
   for (const reference of new Set(references)) expect(document.components.schemas).toHaveProperty(reference.split('/').at(-1) ?? '');
+});
+
+test('who is not inside hears 403 for each recipient that is not ours', () => {
+  const snapshot = organization().current();
+  const recipients = ['ben@corp.example', 'x@elsewhere.example', 'r@relay.example', 'y@elsewhere.example'].map((one) => ({
+    address: `SMTP:${one}`,
+  }));
+  const known = (name: string) => snapshot.domain(name);
+  expect(() => requireRelay(recipients, 'api-key', known)).not.toThrow();
+  expect(() => requireRelay(recipients, 'outside', known)).toThrow(HttpProblem);
+  try {
+    requireRelay(recipients, 'outside', known);
+  } catch (error) {
+    expect(error).toMatchObject({
+      status: 403,
+      code: 'relay-denied',
+      errors: [{ pointer: '/envelope/to/1' }, { pointer: '/envelope/to/3' }],
+    });
+  }
 });

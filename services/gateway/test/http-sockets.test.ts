@@ -14,7 +14,10 @@ afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
 });
 
-async function api(acceptor: FakeAcceptor, more: Pick<Partial<HttpApiOptions>, 'organization' | 'timeouts'> = {}): Promise<HttpApi> {
+async function api(
+  acceptor: FakeAcceptor,
+  more: Pick<Partial<HttpApiOptions>, 'organization' | 'timeouts' | 'log' | 'tell'> = {},
+): Promise<HttpApi> {
   const options = {
     gateway: 'http',
     host: '127.0.0.1',
@@ -97,15 +100,20 @@ describe('uploads', () => {
     expect(acceptor.taken[0]?.bytes.toString()).toBe(`Date: x\r\nMessage-ID: <1@x>\r\n${header}one\r\ntwo\r\n`);
   });
 
-  test('a client that goes away leaves nothing', async () => {
+  test('a client that goes away leaves nothing, and is nobody’s fault here', async () => {
     const acceptor = fakeAcceptor();
-    const { port } = await api(acceptor);
+    const lines: object[] = [];
+    const note = (level: string) => (event: string, fields?: object) => void lines.push({ level, event, ...fields });
+    const log = { info: note('info'), warn: note('warn'), error: note('error'), debug: note('debug') };
+    const { port } = await api(acceptor, { log });
     const { socket } = await speak(port);
     socket.write(`${head('Content-Length: 1000\r\n')}${header}half`);
     await waitFor(() => acceptor.begun === 1, { what: 'the message begun' });
     socket.destroy();
     await waitFor(() => acceptor.aborted === 1, { what: 'the message dropped' });
     expect(acceptor.taken).toEqual([]);
+    await waitFor(() => lines.length > 0, { what: 'its line' });
+    expect(lines).toEqual([expect.objectContaining({ level: 'info', event: 'gateway.http', code: 'aborted' })]);
   });
 
   test('a client that goes away before the header is complete leaves nothing', async () => {
@@ -201,12 +209,13 @@ describe('closing', () => {
     acceptor.gate = new Promise((resolve) => {
       release = resolve;
     });
-    const { port, close } = await api(acceptor);
+    const opened = await api(acceptor);
+    const { port } = opened;
     const request = post(port);
     const answer = answerOf(request);
     request.end(`${header}x\r\n`);
     await waitFor(() => acceptor.begun === 1, { what: 'the message begun' });
-    const closed = close();
+    const closed = opened.close();
     release();
     expect(await answer).toMatchObject({ status: 202 });
     await closed;
@@ -220,14 +229,15 @@ describe('closing', () => {
     acceptor.gate = new Promise((resolve) => {
       release = resolve;
     });
-    const { port, close } = await api(acceptor);
+    const opened = await api(acceptor);
+    const { port } = opened;
     const inHand = post(port);
     const answer = answerOf(inHand);
     inHand.end(`${header}x\r\n`);
     const { socket, heard } = await speak(port);
     socket.write('GET /openapi.json HTTP/1.1\r\n'); // half a request: not idle
     await waitFor(() => acceptor.begun === 1, { what: 'the message begun' });
-    const closed = close();
+    const closed = opened.close();
     socket.write('Host: x\r\n\r\n');
     await waitFor(() => heard().startsWith('HTTP/1.1 503 '), { what: '503' });
     expect(heard()).toContain('retry-after: 5');
@@ -238,11 +248,12 @@ describe('closing', () => {
 
   test('what does not end is cut', async () => {
     const acceptor = fakeAcceptor();
-    const { port, close } = await api(acceptor, { timeouts: { close: 50 } });
+    const opened = await api(acceptor, { timeouts: { close: 50 } });
+    const { port } = opened;
     const { socket, closed } = await speak(port);
     socket.write(`${head('Content-Length: 1000\r\n')}${header}half`);
     await waitFor(() => acceptor.begun === 1, { what: 'the message begun' });
-    await close();
+    await opened.close();
     await closed;
     await waitFor(() => acceptor.aborted === 1, { what: 'the message dropped' });
   });

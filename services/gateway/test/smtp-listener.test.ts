@@ -36,6 +36,7 @@ beforeEach(() => {
   listeners = [];
 });
 afterEach(async () => {
+  Talk.destroyAll();
   await Promise.all(listeners.map((listener) => listener.close()));
 });
 
@@ -321,11 +322,10 @@ describe('clients that leave', () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     line.gate = promise;
     void talk.mail().catch(() => {});
-    await waitFor(() => contents.outage === undefined && acceptor.inHand === 1, { what: 'the mail in hand' });
-    const begun = waitFor(() => logged.some(({ event }) => event === 'gateway.session'), { what: 'the session gone' });
     await waitFor(() => line.published === 1, { what: 'the mail published' });
-    talk.destroy();
-    await begun;
+    // A connection that is only closed on the other side could still hear us; one that is reset cannot.
+    talk.socket.resetAndDestroy();
+    await session();
     resolve();
     await waitFor(async () => (await metrics.possibleDuplicates.get()).values[0]?.value === 1, { what: 'the count' });
   });

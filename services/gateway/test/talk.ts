@@ -8,7 +8,10 @@ export class Talk {
   #wake: (() => void) | undefined;
   #closed = false;
 
+  static readonly #open = new Set<Talk>();
+
   private constructor(socket: Socket) {
+    Talk.#open.add(this);
     this.socket = socket;
     this.#listen();
   }
@@ -100,6 +103,11 @@ export class Talk {
     const go = await this.say('DATA');
     if (!go.startsWith('354')) return go;
     return this.say(`${content}.`);
+  }
+
+  static destroyAll(): void {
+    for (const talk of Talk.#open) talk.destroy();
+    Talk.#open.clear();
   }
 
   destroy(): void {

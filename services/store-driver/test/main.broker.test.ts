@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type ContentStore, filesystemContentStore } from '@mailrail/content-store';
 import { Bag, type Envelope, OutboundMail, TransferMail } from '@mailrail/contracts';
-import { redisLedger } from '@mailrail/ledger';
+import { type Ledger, redisLedger } from '@mailrail/ledger';
 import { newCopyId, noHeader } from '@mailrail/mail';
 import { ConfigError, type Running } from '@mailrail/pipeline';
 import { createMetrics, silentLog } from '@mailrail/telemetry';
@@ -18,7 +18,8 @@ let vhost: Vhost;
 let redis: TestRedis;
 let env: NodeJS.ProcessEnv;
 let content: ContentStore;
-let running: Running[];
+let ledger: Ledger;
+let running: Running[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'store-driver-'));
@@ -38,6 +39,7 @@ beforeAll(async () => {
     LOG_LEVEL: 'silent',
   };
   content = filesystemContentStore({ directory: join(folder, 'content') });
+  ledger = redisLedger({ url: redis.redisUrl, log: silentLog, metrics: createMetrics('test') });
   running = await Promise.all(roles.map((role) => start(env, role)));
   const ready = async () => {
     const answers = await Promise.all(running.map(({ adminPort }) => fetch(`http://127.0.0.1:${adminPort}/health/ready`)));
@@ -47,7 +49,7 @@ beforeAll(async () => {
 }, 50_000);
 
 afterAll(async () => {
-  await Promise.all(running.map((one) => one.stop()));
+  await Promise.all([...running.map((one) => one.stop()), ledger.close()]);
   await Promise.all([vhost.drop(), redis.drop(), rm(folder, { recursive: true })]);
 });
 
@@ -81,7 +83,6 @@ test('a message is in each mailbox once, as a link of the one stored file, howev
   await publish('store.local-delivery', delivery);
   await publish('store.local-delivery', { ...delivery, copyId: newCopyId() });
 
-  const ledger = redisLedger({ url: redis.redisUrl, log: silentLog, metrics: createMetrics('test') });
   await waitFor(async () => (await ledger.effects([`m:${mail.rootId}:guid-1`]))[0] !== undefined, {
     what: 'the note in the ledger',
     timeoutMs: 20_000,
@@ -91,8 +92,7 @@ test('a message is in each mailbox once, as a link of the one stored file, howev
     return metrics.some((text) => /mailrail_mails_handled_total\{outcome="done",stage="store-driver.deliver"\} 2/.test(text));
   };
   await waitFor(settled, { what: 'both copies of the mail handled', timeoutMs: 20_000 });
-  expect(await ledger.counts()).toEqual({ delivered: 2 });
-  await ledger.close();
+  expect(await ledger.counts()).toMatchObject({ delivered: 2 });
 
   const original = await stat(content.filePath(mail.content.ref) ?? '');
   for (const person of people) {
@@ -117,7 +117,7 @@ async function storedMail(): Promise<Envelope> {
   return { ...mail, content: { ...mail.content, ref, sizeBytes, sha256 } };
 }
 
-async function publish(station: string, mail: Envelope): Promise<void> {
+async function publish<Mail extends Envelope>(station: string, mail: Mail): Promise<void> {
   await vhost.api('POST', `exchanges/${vhost.name}/mail/publish`, {
     routing_key: station,
     payload: JSON.stringify({ schema: `${station}.v1`, mails: [mail] }),

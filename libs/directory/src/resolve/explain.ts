@@ -80,13 +80,18 @@ export async function explainResolution(input: ExplainInput): Promise<Explanatio
         local,
         hops: resolution.hops.map(({ address }) => address),
         servers,
-        reports: resolution.reports.map(({ way, recipient, status }) => ({ recipient: bare(recipient), status, to: told(way) })),
+        reports: distinct(resolution.reports.map(({ way, recipient, status }) => ({ recipient: bare(recipient), status, to: told(way) }))),
         steps,
       };
     }
     default:
       return resolution satisfies never;
   }
+}
+
+/** Members of a hidden group all go by its name; who fails by two ways is told of once. */
+function distinct(reports: Explanation['reports']): Explanation['reports'] {
+  return [...new Map(reports.map((report) => [JSON.stringify(report), report])).values()];
 }
 
 /** The directory does not answer, so nothing can be said about an address. */

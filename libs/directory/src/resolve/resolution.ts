@@ -1,6 +1,8 @@
 /** The least that is known of a recipient before it is resolved; whoever asks gets his own recipients back. */
 export interface Incoming {
   address: string; // typed
+  /** What reports call him, when he came through a group whose members are not to be named. */
+  hidden?: string;
 }
 
 /** What the resolution of a mail's recipients depends on. */

@@ -57,7 +57,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
   let items = input.recipients.map((source): Item<R> => {
     const address = withPostmaster(source.address, organization);
     return {
-      way: { source, groups: [], reverse: { kind: 'sender' } },
+      way: { source, groups: [], reverse: { kind: 'sender' }, ...(source.hidden === undefined ? {} : { hidden: source.hidden }) },
       trail: firstTrail,
       at: { kind: 'address', address },
       forwards: 0,

@@ -15,7 +15,7 @@ import { reapedAtDeath, removedAtDeath } from './reaped.ts';
 export interface OwnServer {
   /** The process that serves. Changes with `start`. */
   readonly pid: number;
-  /** Ends it as it likes to be ended; after 10 s it is killed. Data stay. */
+  /** Ends it as it likes to be ended, and kills it when that takes long. Data stay. */
   stop: () => Promise<void>;
   /** SIGKILL, as a crash. Data stay. */
   kill: () => Promise<void>;
@@ -50,6 +50,11 @@ export interface RabbitMqOptions {
   settings?: readonly string[] | undefined;
 }
 
+/**
+ * After SIGTERM queues are closed within a fraction of a second, but with the management plugin the node then waits 5 s for its
+ * HTTP listeners. What was confirmed is on disk anyway, so it is not waited for that long.
+ */
+const quietMs = 3_000;
 const plugins = ['rabbitmq_management', 'rabbitmq_prometheus', 'rabbitmq_shovel', 'rabbitmq_shovel_management'];
 /** One name for ever: the data folder is keyed by it, so that a start on other ports finds its mail again. */
 const node = 'mailrail@localhost';
@@ -121,7 +126,7 @@ export async function startRabbitMq(options: RabbitMqOptions): Promise<OwnRabbit
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     close: async () => {
-      // Data that nobody will read again need no clean stop, which takes 6 s with the management plugin.
+      // Data that nobody will read again need no clean stop.
       await end(remove === undefined ? 'SIGTERM' : 'SIGKILL');
       await remove?.();
     },
@@ -181,7 +186,7 @@ export async function startRabbitMq(options: RabbitMqOptions): Promise<OwnRabbit
       const inside = pidIn(path.join(dir, 'pid')); // the starting script's child: it may end a moment later
       // A clean stop goes to the Erlang node alone: the starting script would call rabbitmqctl, which takes seconds.
       if (name === 'SIGTERM') signal(inside ?? -child.pid, 'SIGTERM');
-      if (name === 'SIGKILL' || !(await within(gone(child), 10_000))) signal(-child.pid, 'SIGKILL');
+      if (name === 'SIGKILL' || !(await within(gone(child), quietMs))) signal(-child.pid, 'SIGKILL');
       await gone(child);
       signal(-child.pid, 'SIGKILL'); // Erlang's port programs, should one have outlived it
       if (inside !== undefined) await waitFor(() => commandLine(inside) === '', { what: `RabbitMQ ${inside} ends` });

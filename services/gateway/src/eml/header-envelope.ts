@@ -1,7 +1,7 @@
-import { oneLine, smtpAddress } from '@mailrail/mail';
+import { oneLine } from '@mailrail/mail';
 import addressparser from 'nodemailer/lib/addressparser';
 import type { HeaderField } from './header-fields.ts';
-import { mailboxOf } from './mailbox.ts';
+import { type ForeignMailbox, mailboxOf } from './mailbox.ts';
 import { MessageRefused } from './refusal.ts';
 
 /** Fields an envelope is read from; ask for these. */
@@ -10,9 +10,9 @@ export const envelopeFields = ['from', 'sender', 'to', 'cc', 'bcc'].flatMap((nam
 /** Fields that leave the message when its recipients were read from it: they are known to us and to nobody else (E2). */
 export const blindFields = ['bcc', 'resent-bcc'] as const;
 
-/** What a message says of its own envelope. Mailboxes as written: `ada@corp.example`. */
+/** What a message says of its own envelope. */
 export interface HeaderRecipients {
-  recipients: { mailbox: string; field: string }[]; // each once, in order
+  recipients: { mailbox: ForeignMailbox; field: string }[]; // each once, in order
   unreadable: { text: string; field: string }[]; // what stands where a recipient should, made safe
 }
 
@@ -23,7 +23,7 @@ export interface HeaderRecipients {
  * @param fields of `envelopeFields`, in order.
  * @throws MessageRefused `envelope`
  */
-export function headerSender(fields: readonly HeaderField[]): string {
+export function headerSender(fields: readonly HeaderField[]): ForeignMailbox {
   const { block, prefix } = newestBlock(fields);
   const senders = block.filter(({ name }) => name === `${prefix}sender`);
   const used = senders.length > 0 ? senders : block.filter(({ name }) => name === `${prefix}from`);
@@ -52,7 +52,7 @@ export function headerSender(fields: readonly HeaderField[]): string {
  */
 export function headerRecipients(fields: readonly HeaderField[], maxRecipients: number): HeaderRecipients {
   const { block, prefix } = newestBlock(fields);
-  const found = new Map<string, { mailbox: string; field: string }>();
+  const found = new Map<string, { mailbox: ForeignMailbox; field: string }>();
   const unreadable: HeaderRecipients['unreadable'] = [];
   for (const { name, value } of block) {
     if (name !== `${prefix}to` && name !== `${prefix}cc` && name !== `${prefix}bcc`) continue;
@@ -61,8 +61,7 @@ export function headerRecipients(fields: readonly HeaderField[], maxRecipients: 
         unreadable.push({ text, field: fieldTitle(name) });
         continue;
       }
-      const key = smtpAddress(mailbox);
-      if (!found.has(key)) found.set(key, { mailbox, field: fieldTitle(name) });
+      if (!found.has(mailbox.address)) found.set(mailbox.address, { mailbox, field: fieldTitle(name) });
     }
     if (found.size + unreadable.length > maxRecipients) {
       throw new MessageRefused('too-many-recipients', `more than ${maxRecipients} recipients`, fieldTitle(name));
@@ -89,7 +88,7 @@ function newestBlock(fields: readonly HeaderField[]): { block: readonly HeaderFi
 }
 
 /** Every entry of an address list; without `mailbox` where a person would see a name or a damaged address. */
-function addresses(value: string): { mailbox?: string; text: string }[] {
+function addresses(value: string): { mailbox?: ForeignMailbox; text: string }[] {
   return addressparser(value, { flatten: true })
     .filter(({ name, address }) => address !== '' || (name !== '' && !value.includes(`(${name})`))) // a comment alone is nobody
     .map(({ name, address }) => {

@@ -1,7 +1,7 @@
 import type { Recipient } from '@mailrail/contracts';
 import { decodeXtext, oneLine, parseNotify } from '@mailrail/mail';
 import type { HeaderField } from './header-fields.ts';
-import { mailboxOf } from './mailbox.ts';
+import { type ForeignMailbox, mailboxOf } from './mailbox.ts';
 import { MessageRefused } from './refusal.ts';
 
 /** Lines an Exchange export puts before a message; ask for these. They count only at the top, one after the other. */
@@ -40,10 +40,10 @@ export function injectedLines(fields: readonly HeaderField[], start: number): In
 }
 
 export interface ReplayEnvelope {
-  sender: string | null; // a mailbox, null for the empty reverse-path
+  sender: ForeignMailbox | null; // null for the empty reverse-path
   envid?: string;
   ret?: 'full' | 'hdrs';
-  recipients: { mailbox: string; notify?: Recipient['notify']; orcpt?: string }[];
+  recipients: { mailbox: ForeignMailbox; notify?: Recipient['notify']; orcpt?: string }[];
   unreadable: { text: string; field: string }[];
   helo?: string;
   peer?: string; // the address the message came from, before it was exported

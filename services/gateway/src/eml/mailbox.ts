@@ -1,26 +1,36 @@
-import { asciiDomain, domainOf, smtpAddress } from '@mailrail/mail';
+import { domainOf, smtpAddress } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import { parseMailbox } from '@mailrail/smtp';
 import type { ForeignRecipient } from '../accept.ts';
 import { domainKind, mayRelay, type Who } from '../may-relay.ts';
+import { typedAddress } from '../smtp-envelope.ts';
+
+/** A mail address as SMTP takes it, in the one form equal addresses have. */
+export interface ForeignMailbox {
+  mailbox: string; // `ada@corp.example`, `postmaster`
+  address: string; // typed; of `postmaster` alone it says nothing, see `recipientOf`
+}
 
 /**
- * An address as SMTP would take it, in the one form equal addresses have; UTF-8 allowed (RFC 6531).
+ * Reads an address by the rules of our SMTP listeners; UTF-8 is allowed (RFC 6531).
  *
  * @returns `undefined` for what is none; `postmaster` alone is one (RFC 5321 §4.5.1).
  */
-export function mailboxOf(text: string): string | undefined {
+export function mailboxOf(text: string): ForeignMailbox | undefined {
   const parsed = parseMailbox(text, { utf8: true, barePostmaster: true });
-  return parsed.ok ? parsed.mailbox : undefined;
+  const address = parsed.ok ? typedAddress(parsed.mailbox) : undefined;
+  return parsed.ok && address !== undefined ? { mailbox: parsed.mailbox, address } : undefined;
 }
 
 /** @param postmaster mailbox that stands for `postmaster` without a domain. */
-export function recipientOf(mailbox: string, postmaster: string): ForeignRecipient {
-  return mailbox.includes('@') ? { address: smtpAddress(mailbox) } : { address: smtpAddress(postmaster), original: smtpAddress(mailbox) };
+export function recipientOf({ mailbox, address }: ForeignMailbox, postmaster: string): ForeignRecipient {
+  const given = smtpAddress(mailbox);
+  const meant = mailbox.includes('@') ? address : (typedAddress(postmaster) ?? address);
+  return { address: meant, ...(given === meant ? {} : { original: given }) };
 }
 
 /** Rule S1 for one recipient. */
 export function mayHave({ address, original }: ForeignRecipient, who: Who, known: OrganizationSnapshot['domain']): boolean {
-  const domain = domainOf(original ?? address);
-  return mayRelay(who, domainKind(domain === undefined ? undefined : (asciiDomain(domain) ?? domain), known)) === undefined;
+  const ofNobody = original !== undefined && domainOf(original) === undefined;
+  return mayRelay(who, domainKind(ofNobody ? undefined : domainOf(address), known)) === undefined;
 }

@@ -4,7 +4,7 @@ import { claim, flushClaims, unlessGone } from './claims.ts';
 import { tailBytes, unfinished } from './complete.ts';
 import { hasCode, type Layout } from './layout.ts';
 import { type OpenedFile, openPlain } from './open-file.ts';
-import type { Candidate } from './scan.ts';
+import { type Candidate, isSame, look } from './scan.ts';
 import { type Claimed, newClaim, workName } from './work-name.ts';
 
 /** What came of trying to claim a file. */
@@ -51,6 +51,9 @@ async function claimOne(candidate: Candidate, { layout, device, isOverdue, claim
       const found = await openSame(candidate, layout, device);
       if ('kind' in found) return found;
       file = found;
+    } else {
+      const now = await look(layout, candidate.name, candidate.seenAt);
+      if (now === undefined || !isSame(now, candidate)) return { kind: 'changed' };
     }
     if (file !== undefined && !isOverdue(candidate) && (await looksUnfinished(file))) {
       await file.handle.close();

@@ -1,4 +1,3 @@
-import { smtpAddress } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import type { ForeignRecipient } from '../accept.ts';
 import { blindFields, envelopeFields, headerRecipients, headerSender } from '../eml/header-envelope.ts';
@@ -61,7 +60,7 @@ export function fileEnvelope(block: Buffer, options: FileEnvelopeOptions): FileE
 
   if (options.mode === 'pickup') {
     if (injected.lines.length > 0) notes.push('injected-lines-removed');
-    const sender = smtpAddress(headerSender(own));
+    const sender = headerSender(own).address;
     const { recipients, unreadable } = headerRecipients(own, options.maxRecipients);
     const given = recipients.map(({ mailbox, field }) => ({ recipient: recipientOf(mailbox, options.postmaster), field }));
     return { ...common, sender, first, removeFields: blindFields, ...allowed(given, unreadable, options) };
@@ -75,7 +74,7 @@ export function fileEnvelope(block: Buffer, options: FileEnvelopeOptions): FileE
   }));
   return {
     ...common,
-    sender: envelope.sender === null ? null : smtpAddress(envelope.sender),
+    sender: envelope.sender === null ? null : envelope.sender.address,
     ...(envelope.envid === undefined ? {} : { envid: envelope.envid }),
     ...(envelope.ret === undefined ? {} : { ret: envelope.ret }),
     ...(envelope.helo === undefined ? {} : { helo: envelope.helo }),

@@ -23,21 +23,22 @@ export interface FolderGatewayOptions extends Omit<WorkOptions, 'layout' | 'devi
   unfinishedMs?: number;
   /** Files worked on at once. Default 32. */
   concurrency?: number;
-  /** File names remembered between two looks at the folder. Default 32,768. */
+  /** File names remembered between two looks at the folder. Default 16,384. */
   keepNames?: number;
+  /** What is in hand may take so long at the end. Default 10,000. */
+  closeMs?: number;
 }
 
 export interface FolderGateway {
   /** What keeps it from taking files now, in a sentence; for readiness and the admin page. */
   problem(): string | undefined;
-  /** Takes nothing new and finishes what is in hand, within 10 s. What waits stays claimed in WORK, for the next start. */
+  /** Takes nothing new and finishes what is in hand, as far as time allows. The rest stays claimed in WORK, for the next start. */
   close(): Promise<void>;
 }
 
 const claimBatch = 32;
 const longestSettleMs = 5_000;
 const scanGapMs = 250;
-const closeMs = 10_000;
 
 /**
  * A folder that foreign systems drop mail into. Polling is the truth; file events only wake the poll up early, since network
@@ -47,7 +48,7 @@ const closeMs = 10_000;
  * claims the file and stands in its name until the mail is durable.
  */
 export function openFolderGateway(options: FolderGatewayOptions): FolderGateway {
-  const { gateway, log, leaseMs = 30_000, unfinishedMs = 60_000, concurrency = 32, keepNames = 32_768 } = options;
+  const { gateway, log, leaseMs = 30_000, unfinishedMs = 60_000, concurrency = 32, keepNames = 16_384 } = options;
   const now = () => performance.now();
   const layout = layoutOf(options.folder);
   const settleMs = Math.min(gateway.pollEveryMs, longestSettleMs);
@@ -218,12 +219,11 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
       closing = true;
       watcher?.close();
       wake.now();
-      await running;
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, closeMs);
+        timer = setTimeout(resolve, options.closeMs ?? 10_000);
       });
-      await Promise.race([hand.below(1), late]);
+      await Promise.race([running.then(() => hand.below(1)), late]);
       clearTimeout(timer);
       clearInterval(renewal);
     },

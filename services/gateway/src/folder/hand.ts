@@ -69,7 +69,7 @@ export function openHand(options: HandOptions): Hand {
       await touch(() => finishFile(layout, item.claimed, options.keepDoneMs));
       return 'finished';
     }
-    if (ageOf(item.claimed, Date.now()) > maxIdentityAgeMs && !(await touch(() => rename(item)))) return 'gone';
+    if (opened === undefined && ageOf(item.claimed, Date.now()) > maxIdentityAgeMs && !(await touch(() => rename(item)))) return 'gone';
     const taken = await workFile(item.claimed, opened, options, touch);
     if (taken !== 'gone' && taken.kind === 'accepted') {
       item.accepted = true;
@@ -107,10 +107,20 @@ export function openHand(options: HandOptions): Hand {
     } else if (result.kind === 'bad') {
       const { code, message } = result.refusal;
       metrics.refused.inc({ gateway: gateway.name, code });
+      options.tell?.({ at: Date.now(), event: 'refused', rootId: item.claimed.rootId, recipients: 0, reason: code });
       log.warn('gateway.file', { ...fieldsOf(item), outcome: 'bad', code, reason: oneLine(message) });
     } else {
       const { recipients, sizeBytes, leftOut, notes } = result;
-      if (leftOut.length > 0) metrics.refused.inc({ gateway: gateway.name, code: 'recipient' }, leftOut.length);
+      if (leftOut.length > 0) {
+        metrics.refused.inc({ gateway: gateway.name, code: 'recipient' }, leftOut.length);
+        options.tell?.({
+          at: Date.now(),
+          event: 'refused',
+          rootId: item.claimed.rootId,
+          recipients: leftOut.length,
+          reason: leftOut[0]?.code ?? '',
+        });
+      }
       const odd = { ...(leftOut.length > 0 ? { leftOut: leftOut.length } : {}), ...(notes.length > 0 ? { notes: notes.join(' ') } : {}) };
       log.info('gateway.file', { ...fieldsOf(item), outcome: 'accepted', recipients, sizeBytes, ...odd });
     }

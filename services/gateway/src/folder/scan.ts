@@ -67,7 +67,7 @@ export async function scanIn(layout: Layout, keep: number, now: number): Promise
 const chunkNames = 64; // looked at together; few enough that other work gets its turn
 
 /** @returns `undefined` when the file is gone, or is a folder: that is left alone. */
-async function look(layout: Layout, name: FileName, now: number): Promise<Candidate | undefined> {
+export async function look(layout: Layout, name: FileName, now: number): Promise<Candidate | undefined> {
   let found: Stats;
   try {
     found = await lstat(layout.path('IN', name));

@@ -69,7 +69,8 @@ export async function takeFile(file: OpenedFile, claimed: Claimed, options: Take
 
 /** The message on its way to the acceptor: opened by its header block, then written. */
 function openMessage(claimed: Claimed, { acceptor, organization, gateway, step }: TakeFileOptions) {
-  const { settings, hostname, domain } = organization.current();
+  const snapshot = organization.current();
+  const { settings, hostname } = snapshot;
   const at = timeOfId(claimed.rootId) ?? Date.now();
   const file = oneLine(Buffer.from(claimed.name, 'latin1').toString(), 160);
   let intake: Intake | undefined;
@@ -90,7 +91,7 @@ function openMessage(claimed: Claimed, { acceptor, organization, gateway, step }
         mode: gateway.mode,
         maxRecipients: settings.limits.recipientsPerMessage,
         who: gateway.trust === 'inside' ? 'inside-folder' : 'outside',
-        known: domain,
+        known: (name) => snapshot.domain(name),
         postmaster: settings.postmaster,
         rootId: claimed.rootId,
         hostname,

@@ -1,4 +1,5 @@
 import type { Log, Metrics } from '@mailrail/telemetry';
+import type { GatewayLine } from '../accept.ts';
 import { MessageRefused } from '../eml/refusal.ts';
 import { moveToBad, writeReports } from './bad.ts';
 import type { Layout } from './layout.ts';
@@ -25,6 +26,7 @@ export interface WorkOptions extends Omit<TakeFileOptions, 'step'> {
   keepDoneMs: number; // 0: accepted files are removed
   log: Log;
   metrics: Pick<Metrics, 'refused' | 'possibleDuplicates'>;
+  tell?: GatewayLine['tell'];
   /** Called when a step is behind us; tests stop a process there. */
   step?: ((step: Step, claimed: Claimed) => void) | undefined;
 }

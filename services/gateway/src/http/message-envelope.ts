@@ -1,9 +1,9 @@
-import { oneLine, smtpAddress } from '@mailrail/mail';
+import { oneLine } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import type { ForeignRecipient } from '../accept.ts';
 import { blindFields, envelopeFields, headerRecipients, headerSender } from '../eml/header-envelope.ts';
 import { type HeaderFields, headerFields, requireFields } from '../eml/header-fields.ts';
-import { mailboxOf, mayHave, recipientOf } from '../eml/mailbox.ts';
+import { type ForeignMailbox, mailboxOf, mayHave, recipientOf } from '../eml/mailbox.ts';
 import { requiredFields } from '../eml/missing-fields.ts';
 import type { Who } from '../may-relay.ts';
 import { HttpProblem } from './problem.ts';
@@ -38,13 +38,13 @@ export interface EnvelopeRules {
 /** @throws HttpProblem 422 naming every wrong address at once. */
 export function queryEnvelope({ from, to }: MessageQuery, { maxRecipients, postmaster }: EnvelopeRules): QueryEnvelope {
   const errors: NonNullable<Problem['errors']> = [];
-  const read = (text: string, pointer: string): string => {
+  const read = (text: string, pointer: string): ForeignMailbox => {
     const inner = /^\s*<(.*)>\s*$/s.exec(text)?.[1] ?? text.trim();
     const mailbox = mailboxOf(inner);
     if (mailbox === undefined) errors.push({ detail: `"${oneLine(inner, 100)}" is no mail address`, pointer });
-    return mailbox ?? '';
+    return mailbox ?? { mailbox: '', address: '' };
   };
-  const sender = from === undefined ? undefined : /^\s*(<\s*>)?\s*$/.test(from) ? null : smtpAddress(read(from, '/query/from'));
+  const sender = from === undefined ? undefined : /^\s*(<\s*>)?\s*$/.test(from) ? null : read(from, '/query/from').address;
   if (typeof to === 'object' && to.length > maxRecipients) {
     const detail = `more than ${maxRecipients} recipients: send it in parts`;
     throw new HttpProblem(422, 'too-many-recipients', detail, { errors: [{ detail, pointer: '/query/to' }] });
@@ -75,7 +75,7 @@ export function messageEnvelope(
     return { sender: query.sender, recipients: query.recipients, removeFields: [] };
   }
   requireFields(header, found);
-  const sender = query.sender === undefined ? smtpAddress(headerSender(found.fields)) : query.sender;
+  const sender = query.sender === undefined ? headerSender(found.fields).address : query.sender;
   if (query.recipients !== undefined) return { sender, recipients: query.recipients, removeFields: [] };
 
   const { recipients, unreadable } = headerRecipients(found.fields, maxRecipients);

@@ -33,7 +33,9 @@ export async function receiveMessage(
   options: ReceiveOptions & { sendBody: () => void },
 ): Promise<Accepted> {
   const { acceptor, organization } = options;
-  const { settings, hostname, domain: known } = organization.current();
+  const snapshot = organization.current();
+  const { settings, hostname } = snapshot;
+  const known = (name: string) => snapshot.domain(name);
   const { messageBytes, headerBytes } = settings.limits;
   const rules = { maxRecipients: settings.limits.recipientsPerMessage, postmaster: settings.postmaster };
   const fromQuery = queryEnvelope(query, rules);

@@ -1,0 +1,190 @@
+import type {
+  AcceptedMail,
+  CategorizedMail,
+  DeliveryReport,
+  LocalDelivery,
+  MailboxRecipient,
+  Recipient,
+  RecipientStatus,
+} from '@mailrail/contracts';
+import type { Resolution, ReversePath, Way } from '@mailrail/directory';
+import { derivedId } from '@mailrail/mail';
+import { failureReport } from '@mailrail/pipeline';
+import { type Resolving, recipientOn } from './recipients.ts';
+
+type Resolved = Extract<Resolution<Resolving>, { kind: 'resolved' }>;
+
+/** A mail as it goes on, and where. */
+export type Copy =
+  | { station: 'store.local-delivery'; mail: LocalDelivery }
+  | { station: 'aq.post-categorization'; mail: CategorizedMail }
+  | { station: 'aq.pre-categorization'; mail: AcceptedMail; group: string }; // members of a large group; the id of that group
+
+/** What a mail becomes. */
+export interface Bifurcation {
+  copies: Copy[];
+  reports: DeliveryReport[];
+  /** Changes of the counts (E5): after them they balance. */
+  expanded: number;
+  members: number;
+  merged: number;
+}
+
+/** Most recipients of one mail (R15). */
+const maxRecipients = 100;
+const maxGroups = 32;
+
+/**
+ * Splits a mail into as few as its recipients' different handling allows: where they are, whom the reverse-path names, whether
+ * their group hides them. Each part has an identity derived from what was split off (R1); a mail that stays whole keeps its own.
+ */
+export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number, organizationVersion: string): Bifurcation {
+  const local = new Parts<MailboxRecipient>();
+  const onward = new Parts<Recipient>();
+  for (const { way, address, mailbox } of resolution.local)
+    local.add(mail, way, '', { ...recipientOn(mail.rootId, way, address), mailbox });
+  for (const { way, address, server } of resolution.hops) {
+    onward.add(mail, way, server === undefined ? '' : `${server.site}\n${server.name}`, recipientOn(mail.rootId, way, address), server);
+  }
+
+  const base = { ...mail, organizationVersion };
+  const copies: Copy[] = [];
+  for (const { key, part, recipients } of local.slices()) {
+    const own = {
+      ...base,
+      ...part.envelope,
+      recipients,
+      mailId: derivedId(mail.mailId, `categorizer:local:${key}`),
+      parentId: mail.mailId,
+    };
+    copies.push({ station: 'store.local-delivery', mail: own });
+  }
+  for (const { key, part, recipients } of onward.slices()) {
+    const own = {
+      ...base,
+      ...part.envelope,
+      recipients,
+      mailId: derivedId(mail.mailId, `categorizer:onward:${key}`),
+      parentId: mail.mailId,
+    };
+    const { server } = part;
+    const target = server === undefined ? {} : { targetSite: server.site, targetServer: server.name };
+    copies.push({ station: 'aq.post-categorization', mail: { ...own, categorizedAt: now, ...target } });
+  }
+  for (const { id, way, members } of resolution.large) {
+    for (let at = 0; at < members.length; at += maxRecipients) {
+      const recipients = members
+        .slice(at, at + maxRecipients)
+        .map(({ address }) => recipientOn(mail.rootId, { ...way, member: address }, address));
+      const key = JSON.stringify([id, way.reverse, way.hidden ?? null, at / maxRecipients]);
+      const own = {
+        ...base,
+        ...envelopeOn(mail, way),
+        recipients,
+        mailId: derivedId(mail.mailId, `categorizer:expand:${key}`),
+        parentId: mail.mailId,
+      };
+      copies.push({ station: 'aq.pre-categorization', mail: own, group: id });
+    }
+  }
+  const [only] = copies;
+  if (copies.length === 1 && only !== undefined) stayWhole(only, mail);
+
+  const failures = failuresOf(mail, resolution);
+  const merged = resolution.merged + resolution.reports.length - failures.length;
+  const expanded = resolution.groups.length;
+  const large = resolution.large.reduce((sum, { members }) => sum + members.length, 0);
+  const after = resolution.local.length + resolution.hops.length + failures.length + large + expanded + merged;
+  return { copies, reports: reportsOf(mail, resolution, failures), expanded, merged, members: after - mail.recipients.length };
+}
+
+/** What a copy's envelope has of the way its recipients came. */
+interface OnTheWay {
+  sender: string | null;
+  expandedVia: string[];
+}
+
+interface Part<R> {
+  envelope: OnTheWay;
+  server: { name: string; site: string } | undefined;
+  recipients: R[];
+}
+
+/** Recipients of one kind, by what must be different about their copies. */
+class Parts<R> {
+  readonly #parts = new Map<string, Part<R>>();
+
+  add(mail: AcceptedMail, way: Way<Resolving>, place: string, recipient: R, server?: { name: string; site: string }): void {
+    const envelope = envelopeOn(mail, way);
+    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null]);
+    const part = this.#parts.get(key);
+    if (part === undefined) {
+      this.#parts.set(key, { envelope, server, recipients: [recipient] });
+      return;
+    }
+    part.recipients.push(recipient);
+    for (const group of envelope.expandedVia) {
+      if (!part.envelope.expandedVia.includes(group) && part.envelope.expandedVia.length < maxGroups) part.envelope.expandedVia.push(group);
+    }
+  }
+
+  *slices(): Iterable<{ key: string; part: Part<R>; recipients: R[] }> {
+    for (const [key, part] of this.#parts) {
+      for (let at = 0; at < part.recipients.length; at += maxRecipients) {
+        yield { key: `${key}:${at / maxRecipients}`, part, recipients: part.recipients.slice(at, at + maxRecipients) };
+      }
+    }
+  }
+}
+
+function envelopeOn(mail: AcceptedMail, way: Way<Resolving>): OnTheWay {
+  return { sender: reversePath(mail.sender, way.reverse), expandedVia: [...mail.expandedVia, ...way.groups].slice(0, maxGroups) };
+}
+
+/** A report stays without a reverse-path, whatever a group wishes: nobody is told of what becomes of a report. */
+export function reversePath(sender: string | null, reverse: ReversePath): string | null {
+  if (sender === null || reverse.kind === 'sender') return sender;
+  return reverse.kind === 'owner' ? reverse.address : null;
+}
+
+function stayWhole(copy: Copy, { mailId, parentId }: AcceptedMail): void {
+  copy.mail.mailId = mailId;
+  if (parentId === undefined) delete copy.mail.parentId;
+  else copy.mail.parentId = parentId;
+}
+
+/** Failures, each recipient's once: who fails by two ways is told of once, and the second is merged. */
+function failuresOf(mail: AcceptedMail, { reports }: Resolved): { way: Way<Resolving>; about: RecipientStatus }[] {
+  const once = new Map<string, { way: Way<Resolving>; about: RecipientStatus }>();
+  for (const { way, status, reason } of reports) {
+    const recipient = recipientOn(mail.rootId, way, way.member ?? way.source.recipient.address);
+    if (!once.has(recipient.id)) once.set(recipient.id, { way, about: { recipient, action: 'failed', status, reason } });
+  }
+  return [...once.values()];
+}
+
+/** Failures by who hears of them, and the expansion of a group whose sender wants to know of success (E3). */
+function reportsOf(mail: AcceptedMail, resolution: Resolved, failures: ReturnType<typeof failuresOf>): DeliveryReport[] {
+  const told = new Map<string, { to: string | null | undefined; about: RecipientStatus[] }>();
+  const add = (to: string | null | undefined, status: RecipientStatus) => {
+    const key = JSON.stringify([to === undefined ? 'sender' : to]);
+    const group = told.get(key);
+    if (group === undefined) told.set(key, { to, about: [status] });
+    else group.about.push(status);
+  };
+  for (const { way, about } of failures) {
+    add(way.reverse.kind === 'sender' ? undefined : way.reverse.kind === 'owner' ? way.reverse.address : null, about);
+  }
+  for (const { way } of resolution.groups) {
+    const { recipient } = way.source;
+    if (way.member !== undefined || recipient.notify === 'never' || recipient.notify?.includes('success') !== true) continue;
+    add(undefined, { recipient, action: 'expanded', status: '2.0.0', reason: 'the message was sent on to the members of the group' });
+  }
+  const reports: DeliveryReport[] = [];
+  for (const { to, about } of told.values()) {
+    for (let at = 0; at < about.length; at += maxRecipients) {
+      reports.push(failureReport(mail, about.slice(at, at + maxRecipients), 'categorizer', to));
+    }
+  }
+  return reports;
+}

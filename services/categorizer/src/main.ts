@@ -1,0 +1,42 @@
+import { AcceptedMail, noHooks } from '@mailrail/contracts';
+import { cachedDirectory, ldifDirectory, LdifFileError, membershipIn, redisCacheStore } from '@mailrail/directory';
+import { ConfigError, loadConfig, openStage, type Running, runAsProcess, runService } from '@mailrail/pipeline';
+import { directoryRoutes } from './admin.ts';
+import { categorize } from './categorize.ts';
+import { Config } from './config.ts';
+
+/** Starts the categorizer. @throws ConfigError naming every wrong variable, or every mistake in the directory file. */
+export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
+  const config = loadConfig(Config, env);
+  const base = await openStage('categorizer', config);
+  const { log, metrics, organization, ledger, content } = base;
+  const file = await ldifDirectory(config.DIRECTORY_URL, { pollMs: config.DIRECTORY_POLL_MS, log }).catch((error: unknown) => {
+    throw error instanceof LdifFileError ? new ConfigError(`directory: ${error.message}`) : error;
+  });
+  const store = config.DIRECTORY_CACHE === 'redis' ? redisCacheStore({ url: config.REDIS_URL, log }) : undefined;
+  const directory = cachedDirectory(file, store, { log, metrics, timeoutMs: config.DIRECTORY_TIMEOUT_MS });
+  const membership = membershipIn(directory);
+
+  return runService({
+    ...base,
+    config,
+    stage: 'categorizer',
+    station: 'aq.pre-categorization',
+    consumes: AcceptedMail,
+    handle: (mail, { now }) =>
+      categorize(mail, {
+        directory,
+        membership,
+        organization: organization.current(),
+        ledger,
+        content,
+        hooks: noHooks,
+        now,
+        possibleDuplicate: (cause) => metrics.possibleDuplicates.inc({ cause }),
+      }),
+    adminRoutes: directoryRoutes({ directory, organization }),
+    close: () => directory.close(),
+  });
+}
+
+await runAsProcess(import.meta, start);

@@ -1,0 +1,18 @@
+import { filesystemContentStore, memoryContentStore } from '@mailrail/content-store';
+import { memoryLedger } from '@mailrail/ledger';
+import { organizationOf } from '@mailrail/organization';
+import { createMetrics, silentLog } from '@mailrail/telemetry';
+import { openAcceptor } from './src/accept.ts';
+import { openSmtpListener } from './src/smtp-listener.ts';
+const contents = process.argv[2] === 'fs' ? filesystemContentStore({ directory: '/tmp/dev/mem-content' }) : memoryContentStore();
+const line = { accept: async () => {}, state: () => 'up' as const };
+const metrics = createMetrics('gateway');
+const organization = organizationOf({ limits: { messageBytes: '60MB' } });
+const acceptor = openAcceptor({ contents, line, organization, ledger: memoryLedger(), log: silentLog, metrics });
+const l = await openSmtpListener({ kind: 'mx', host: '127.0.0.1', port: 0, acceptor, organization, log: silentLog, metrics });
+console.log(l.port);
+let peak = 0; let base = 0;
+process.on('SIGUSR2', () => { global.gc?.(); base = process.memoryUsage().rss; peak = 0; });
+setInterval(() => { const m = process.memoryUsage(); peak = Math.max(peak, m.rss); }, 2).unref();
+let cpu = process.cpuUsage();
+process.on('SIGHUP', () => { const m = process.memoryUsage(); const c = process.cpuUsage(cpu); cpu = process.cpuUsage(); console.log(JSON.stringify({ baseMB: +(base / 1e6).toFixed(1), peakMB: +(peak / 1e6).toFixed(1), extraMB: +((peak-base)/1e6).toFixed(1), external: +(m.external/1e6).toFixed(1), cpuMs: (c.user+c.system)/1000 })); });
