@@ -9,7 +9,7 @@ import { startSystem } from './src/system.ts';
 test('Ctrl-C with mail waiting, a second start on the same data: it is delivered, once', async () => {
   const data = mkdtempSync(path.join(tmpdir(), 'mailrail-resume-'));
   const [vhost, redis] = await Promise.all([freshVhost(), redisForTests()]);
-  const again = { data, amqpUrl: vhost.amqpUrl, redisUrl: redis.redisUrl };
+  const again = { data, amqpUrl: vhost.amqpUrl, managementUrl: vhost.managementUrl, redisUrl: redis.redisUrl };
   const first = await startSystem(again);
   const answers = await Promise.all(
     Array.from({ length: 60 }, (_, index) =>

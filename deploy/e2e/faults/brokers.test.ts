@@ -8,7 +8,7 @@ let redis: Awaited<ReturnType<typeof startOwnRedis>>;
 let system: System;
 beforeAll(async () => {
   [broker, redis] = await Promise.all([startBroker(), startOwnRedis()]);
-  system = await startSystem({ amqpUrl: broker.amqpUrl, redisUrl: redis.redisUrl });
+  system = await startSystem({ amqpUrl: broker.amqpUrl, managementUrl: broker.managementUrl, redisUrl: redis.redisUrl });
 }, 120_000);
 afterAll(async () => {
   await system.close();

@@ -53,6 +53,7 @@ export interface SystemOptions {
   scale?: string; // stage=N
   data?: string;
   amqpUrl?: string; // other than the run's broker, for faults of the broker itself
+  managementUrl?: string;
   redisUrl?: string;
   args?: readonly string[];
 }
@@ -64,7 +65,7 @@ export async function startSystem(options: SystemOptions = {}) {
   const data = options.data ?? (await mkdtemp(path.join(tmpdir(), 'mailrail-e2e-')));
   const amqpUrl = options.amqpUrl ?? vhost?.amqpUrl ?? '';
   const redisUrl = options.redisUrl ?? redis?.redisUrl ?? '';
-  const launcher = launch(data, amqpUrl, redisUrl, vhost?.managementUrl, options);
+  const launcher = launch(data, amqpUrl, redisUrl, options.managementUrl ?? vhost?.managementUrl ?? '', options);
   const endpointsFile = path.join(data, 'endpoints.json');
   const read = (): Endpoints => JSON.parse(readFileSync(endpointsFile, 'utf8'));
   let endpoints: Endpoints;
@@ -200,7 +201,7 @@ export async function startSystem(options: SystemOptions = {}) {
 }
 export type System = Awaited<ReturnType<typeof startSystem>>;
 
-function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: string | undefined, options: SystemOptions) {
+function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: string, options: SystemOptions) {
   const args = [
     path.join(root, 'deploy/local/src/start.ts'),
     ...['--data', data, '--samples', 'none', '--processes', options.processes ?? 'one'],
@@ -216,7 +217,7 @@ function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: 
       ...process.env,
       AMQP_URL: amqpUrl,
       REDIS_URL: redisUrl,
-      ...(managementUrl === undefined ? {} : { MGMT_URL: managementUrl }),
+      MGMT_URL: managementUrl,
       NODE_OPTIONS: '',
     },
     stdio: ['pipe', 'pipe', 'pipe'],
