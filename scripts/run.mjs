@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The way in to everything: `npm start`, `npm test` and the others call this. It needs Node 20 and npm and nothing else;
 // what is missing beyond that (pnpm, packages, Node 24, RabbitMQ, Redis) is set up first, and only once.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decideBrokers } from './set-up/brokers.mjs';
@@ -70,7 +71,21 @@ async function main() {
   };
   mkdirSync(env.NODE_COMPILE_CACHE, { recursive: true });
   if (job.brokers(args)) env.MAILRAIL_BROKERS = JSON.stringify(await decideBrokers());
-  return runJob(node, job.args(args), { cwd: root, env });
+  return name.startsWith('test') ? runTests(node, job.args(args), env) : runJob(node, job.args(args), { cwd: root, env });
+}
+
+/** Jest writes to stdout and stderr in an order of its own; what counts is said once more, last. */
+async function runTests(node, args, env) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'mailrail-tests-'));
+  try {
+    const file = path.join(folder, 'summary');
+    const code = await runJob(node, args, { cwd: root, env: { ...env, MAILRAIL_SUMMARY: file } });
+    if (existsSync(file)) process.stdout.write(`\n${readFileSync(file, 'utf8')}`);
+    else if (code !== 0) process.stdout.write('\n0 passed, 1 failed\n'); // no test could be run: its reason stands above
+    return code;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 try {

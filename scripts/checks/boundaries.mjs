@@ -2,8 +2,7 @@
 import { workspacePackages } from './workspace.mjs';
 
 /** @returns {string[]} one line for each dependency that must not be. */
-export function boundaryFaults() {
-  const packages = workspacePackages();
+export function boundaryFaults(packages = workspacePackages()) {
   const folderOf = new Map(packages.map(({ folder, manifest }) => [manifest.name, folder]));
   return packages.flatMap(({ folder, manifest }) => {
     const named = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies });

@@ -63,7 +63,11 @@ export function startChild(
 const dies = spawnSync('setpriv', ['--pdeathsig', 'TERM', 'true'], { stdio: 'ignore' }).status === 0;
 
 /** Runs a command to its end. @returns its output. @throws Error with the command and the end of what it said. */
-export async function output(command: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<string> {
+export async function output(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
   try {
     return (await run(command, [...args], { ...options, maxBuffer: 16 * 1024 * 1024, timeout: 300_000 })).stdout;
   } catch (error) {

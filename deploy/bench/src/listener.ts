@@ -13,7 +13,14 @@ export function listeningInodes(table: string, port: number): string[] {
 
 /** The process of this machine that listens on a port, `undefined` when there is none or it is another user's. */
 export function listenerOf(port: number): number | undefined {
-  const inodes = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => listeningInodes(quietly(() => readFileSync(file, 'latin1'), ''), port)));
+  const inodes = new Set(
+    ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) =>
+      listeningInodes(
+        quietly(() => readFileSync(file, 'latin1'), ''),
+        port,
+      ),
+    ),
+  );
   if (inodes.size === 0) return undefined;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     for (const fd of quietly(() => readdirSync(`/proc/${pid}/fd`), [])) {

@@ -9,6 +9,7 @@ export interface Latency {
 
 /** What one repetition of a workload measured. */
 export interface Repetition {
+  startedAt: number; // monotonic ms of the first connection
   n: number; // copies that were to come out: mails, or members of the group
   accepted: number; // mails that got a 250
   arrived: number; // copies found

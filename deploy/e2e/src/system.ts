@@ -166,7 +166,7 @@ export async function startSystem(options: SystemOptions = {}) {
           .join(', ') || 'all queues are empty'
       );
     },
-    waitingQueues: [...ladder.map(({ name }) => rungQueue(name))],
+    waitingQueues: ladder.map(({ name }) => rungQueue(name)),
     badmail: (station: string) => badmailQueue(station),
 
     /** Kills one process of the line as `kill -9` does. @returns its pid */
@@ -204,7 +204,12 @@ export type System = Awaited<ReturnType<typeof startSystem>>;
 function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: string, options: SystemOptions) {
   const args = [
     path.join(root, 'deploy/local/src/start.ts'),
-    ...['--data', data, '--samples', 'none', '--processes', options.processes ?? 'one'],
+    '--data',
+    data,
+    '--samples',
+    'none',
+    '--processes',
+    options.processes ?? 'one',
     ...(options.args?.includes('--port-base') === true ? [] : ['--port-base', String(portBase())]),
     ...(options.organization === undefined ? [] : ['--organization', options.organization]),
     ...(options.directory === undefined ? [] : ['--directory', options.directory]),

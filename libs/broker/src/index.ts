@@ -1,2 +1,4 @@
 export * from './acker.ts';
 export * from './bus.ts';
+export * from './queue-facts.ts';
+export * from './types.ts';

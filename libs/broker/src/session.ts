@@ -1,6 +1,6 @@
 import amqp, { type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { Acker } from './acker.ts';
-import { type BusOptions, type BusState, type OutgoingMessage, PublishError } from './bus.ts';
+import { type BusOptions, type BusState, type OutgoingMessage, PublishError } from './types.ts';
 
 /** One life of a pair of connections: from connect to the first thing that goes wrong. */
 export interface BusSession {
@@ -244,7 +244,7 @@ function createPublisher(
       const deadline = Date.now() + withinMs;
       while (pending.size > 0 && Date.now() < deadline && !closed) await new Promise((resolve) => setTimeout(resolve, 10));
     },
-    close(cause: string) {
+    close: (cause: string) => {
       closed = true;
       clearInterval(timer);
       for (const [id, one] of pending) {
@@ -257,10 +257,10 @@ function createPublisher(
 }
 
 interface Consumer {
-  start(): Promise<void>;
-  cancel(): Promise<void>;
-  drain(): Promise<void>;
-  close(): void;
+  start: () => Promise<void>;
+  cancel: () => Promise<void>;
+  drain: () => Promise<void>;
+  close: () => void;
 }
 
 function createConsumer(

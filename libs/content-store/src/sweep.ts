@@ -1,5 +1,5 @@
 import { type Disk, nextTurn, tolerating } from './disk.ts';
-import { timeOfHourFolder, timeOfRef } from './layout.ts';
+import { timeOfHourFolder } from './layout.ts';
 import { storeError } from './store-error.ts';
 import type { StoreFolders } from './store-folders.ts';
 
@@ -48,7 +48,7 @@ export function contentSweep({ folders, disk, now, temporaryMaxAgeMs, maxFiles }
     const names = await listed(path);
     for (let at = 0; at < names.length; at += filesPerTurn) {
       const some = names.slice(at, at + filesPerTurn);
-      const old = some.filter((name) => (timeOfRef(name) ?? 0) < limit && isBefore(`${path}/${name}`, limit));
+      const old = some.filter((name) => isBefore(`${path}/${name}`, limit)); // the identity's time is the folder's
       for (const name of old) tolerating(() => disk.unlink(`${path}/${name}`), 'ENOENT');
       yield { files: some.length, removed: old.length };
     }

@@ -14,26 +14,30 @@ export interface CacheStore {
 export interface RedisCacheOptions {
   url: string;
   log?: Log;
-  commandTimeoutMs?: number; // default 200
+  readTimeoutMs?: number; // default 200
 }
 
 /** Most keys in one MGET: more only makes others wait (measured: 100 is where the rate stops to grow). */
 const keysPerCall = 100;
+/** Most writes on their way at once. */
+const maxWrites = 64;
 
 /**
  * The cache in Redis. A command that cannot go out at once fails: whoever asks has a directory to fall back to, and must not
  * wait for a server that is away. It reconnects by itself.
  */
-export function redisCacheStore({ url, log = silentLog, commandTimeoutMs = 200 }: RedisCacheOptions): CacheStore {
+export function redisCacheStore({ url, log = silentLog, readTimeoutMs = 200 }: RedisCacheOptions): CacheStore {
   const redis = new Redis(url, {
     connectionName: 'mailrail.directory-cache',
-    commandTimeout: commandTimeoutMs,
+    socketTimeout: 5_000, // a connection that stays dumb is a dead one, and what waits on it fails
     connectTimeout: 2_000,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (times) => Math.min(2_000, 50 * 2 ** Math.min(times, 6)) * (1 + 0.2 * Math.random()),
   });
+  const inTime = <Value>(answer: Promise<Value>) => withDeadline(answer, readTimeoutMs);
+  let writing = 0;
   let down = false;
   redis.on('error', (error: Error) => {
     if (!down) log.warn('directory-cache.down', { reason: oneLine(error.message) });
@@ -45,15 +49,36 @@ export function redisCacheStore({ url, log = silentLog, commandTimeoutMs = 200 }
   });
   return {
     async get(keys) {
-      if (keys.length <= keysPerCall) return redis.mget([...keys]);
+      if (keys.length <= keysPerCall) return inTime(redis.mget([...keys]));
       const calls: Promise<(string | null)[]>[] = [];
       for (let at = 0; at < keys.length; at += keysPerCall) calls.push(redis.mget(keys.slice(at, at + keysPerCall)));
-      return (await Promise.all(calls)).flat();
+      return (await inTime(Promise.all(calls))).flat();
     },
     async set(entries) {
-      await Promise.all(entries.map(({ key, value, ttlMs }) => redis.set(key, value, 'PX', Math.max(1, Math.round(ttlMs)))));
+      if (writing >= maxWrites) return; // a cache that is behind is not worth the memory
+      writing += 1;
+      try {
+        const pipeline = redis.pipeline();
+        for (const { key, value, ttlMs } of entries) pipeline.set(key, value, 'PX', Math.max(1, Math.round(ttlMs)));
+        const failed = (await pipeline.exec())?.find(([error]) => error !== null)?.[0];
+        if (failed !== undefined && failed !== null) throw failed;
+      } finally {
+        writing -= 1;
+      }
     },
-    increment: (key) => redis.incr(key),
+    increment: (key) => inTime(redis.incr(key)),
     close: async () => redis.disconnect(),
   };
+}
+
+/** An answer within the time. A process that was busy looks once more at what has come before it calls that late. */
+async function withDeadline<Value>(answer: Promise<Value>, timeoutMs: number): Promise<Value> {
+  const late = Promise.withResolvers<never>();
+  const give = () => late.reject(new Error(`no answer within ${timeoutMs} ms`));
+  const timer = setTimeout(() => setImmediate(() => setImmediate(give)), timeoutMs);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,4 +1,5 @@
-import { type Log } from '@mailrail/telemetry';
+import { oneLine } from '@mailrail/mail';
+import type { Log } from '@mailrail/telemetry';
 import type { CacheStore } from './cache-store.ts';
 import { dnKey } from './dn.ts';
 import { type Lru, lru } from './lru.ts';
@@ -69,7 +70,8 @@ export function cacheTiers(store: CacheStore | undefined, options: TierOptions):
   };
   const usable = () => store !== undefined && now() >= closedUntil;
   const failed = (error: unknown) => {
-    if (now() >= closedUntil) log.warn('directory-cache.skipped', { forMs: circuitMs, error });
+    if (now() >= closedUntil)
+      log.warn('directory-cache.skipped', { forMs: circuitMs, reason: oneLine(error instanceof Error ? error.message : String(error)) });
     closedUntil = now() + circuitMs;
   };
   const keyOf = (kind: Kind | 'e' | 'm', key: string) => `${prefix}${kind}:${generation ?? '0'}${source === '' ? '' : `.${source}`}:${key}`;

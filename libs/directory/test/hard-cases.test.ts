@@ -23,6 +23,10 @@ const file = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.
 const { domain, cases } = JSON.parse(readFileSync(file('hard-cases.json'), 'utf8')) as { domain: string; cases: Case[] }; // our own fixture
 const full = (name: string) => (name.includes('@') || /^[A-Z0-9]+:/.test(name) ? name : `${name}@${domain}`);
 
+/**
+ * One object for each hard case a categorizer must get right, with what is expected of it. All expectations hold as they are.
+ * The mailboxes are on three servers in three sites, so most of them leave this line: `hops` and `servers` say where to.
+ */
 describe('an organization of hard cases', () => {
   let directory: LdifDirectory;
   const organization = organizationOf({

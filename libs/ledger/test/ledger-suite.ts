@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Ledger } from '../src/index.ts';
 
 /** What every ledger does, whatever it keeps it in. Keys are new each time, so that runs do not meet. */
-export function ledgerSuite(name: string, open: () => Promise<{ ledger: Ledger; close(): Promise<void> }>): void {
+export function ledgerSuite(name: string, open: () => Promise<{ ledger: Ledger; close: () => Promise<void> }>): void {
   describe(`ledger: ${name}`, () => {
     let ledger: Ledger;
     let close: () => Promise<void>;

@@ -33,7 +33,7 @@ export class BagWriter {
   readonly #maxOpenBags: number;
   readonly #open = new Map<string, OpenBag[]>(); // per way, oldest first; the last one still takes mails
   readonly #unconfirmed = new Map<string, number>();
-  #turn: NodeJS.Immediate | undefined;
+  #leaving = false;
 
   constructor(bus: Pick<Bus, 'publish'>, metrics?: Pick<Metrics, 'bagMails' | 'published'>, maxOpenBags = 8) {
     this.#bus = bus;
@@ -63,12 +63,13 @@ export class BagWriter {
       }
       bag.entries.push({ json, bytes, mail, resolve, reject });
       bag.bytes += bytes + 1;
-      this.#turn ??= setImmediate(() => this.#leave());
+      if (!this.#leaving) setImmediate(() => this.#leave());
+      this.#leaving = true;
     });
   }
 
   #leave(): void {
-    this.#turn = undefined;
+    this.#leaving = false;
     for (const way of this.#open.keys()) this.#leaveBy(way);
   }
 

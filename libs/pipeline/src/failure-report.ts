@@ -1,50 +1,10 @@
-import type { DeliveryReport, Envelope, RecipientStatus } from '@mailrail/contracts';
+import { type DeliveryReport, Envelope, type RecipientStatus } from '@mailrail/contracts';
 import { derivedId, oneLine } from '@mailrail/mail';
 
-/** The fields of `mail` that every contract has; what a station added stays behind. */
+/** The fields of `mail` that every contract has; what a station added, and what only its own waits need, stays behind. */
 export function envelopeOf(mail: Envelope): Envelope {
-  const {
-    rootId,
-    mailId,
-    copyId,
-    hop,
-    content,
-    sender,
-    recipients,
-    origin,
-    lane,
-    attempt,
-    expiresAt,
-    delayReported,
-    expandedVia,
-    trace,
-    organizationVersion,
-  } = mail;
-  return {
-    ...{
-      rootId,
-      mailId,
-      copyId,
-      hop,
-      content,
-      sender,
-      recipients,
-      origin,
-      lane,
-      attempt,
-      expiresAt,
-      delayReported,
-      expandedVia,
-      trace,
-      organizationVersion,
-    },
-    ...(mail.parentId === undefined ? {} : { parentId: mail.parentId }),
-    ...(mail.envid === undefined ? {} : { envid: mail.envid }),
-    ...(mail.ret === undefined ? {} : { ret: mail.ret }),
-    ...(mail.lastReason === undefined ? {} : { lastReason: mail.lastReason }),
-    ...(mail.part === undefined ? {} : { part: mail.part }),
-    ...(mail.resentOf === undefined ? {} : { resentOf: mail.resentOf }),
-  };
+  const { dueAt: _due, waits: _waits, faults: _faults, ...rest } = Envelope.parse(mail);
+  return rest;
 }
 
 /**

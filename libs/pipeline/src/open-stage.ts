@@ -24,7 +24,7 @@ export async function openStage(
 ): Promise<StageBase> {
   const log = createLog(stage, config.LOG_LEVEL);
   const metrics = createMetrics(stage);
-  const organization = await organizationFile(config.ORGANIZATION_FILE, {
+  const organization = organizationFile(config.ORGANIZATION_FILE, {
     onChange: (snapshot) => log.info('organization.changed', { version: snapshot.version }),
     onInvalid: (errors) => log.error('organization.invalid', { errors }),
   });

@@ -1,4 +1,5 @@
 import amqp, { type Channel, type ChannelModel } from 'amqplib';
+import { z } from 'zod';
 import type { Topology } from './topology.ts';
 
 export class TopologyMismatch extends Error {
@@ -76,6 +77,15 @@ async function attempt(
   }
 }
 
+const BindingRows = z.array(
+  z.object({
+    source: z.string(),
+    destination: z.string(),
+    routing_key: z.string(),
+    arguments: z.object({ 'return-to': z.string().optional() }),
+  }),
+);
+
 /** Bindings the broker does not show after they were declared. */
 async function missingBindings(topology: Topology, amqpUrl: string, managementUrl: string): Promise<string[]> {
   const vhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
@@ -86,13 +96,9 @@ async function missingBindings(topology: Topology, amqpUrl: string, managementUr
     signal: AbortSignal.timeout(10_000),
   });
   if (!response.ok) return [`bindings could not be read back: management API answered ${response.status}`];
-  const rows: unknown = await response.json();
-  if (!Array.isArray(rows)) return ['bindings could not be read back: unexpected answer'];
-  const found = new Set(
-    rows.map((row: { source?: string; destination?: string; routing_key?: string; arguments?: Record<string, unknown> }) =>
-      [row.source, row.destination, row.routing_key, String(row.arguments?.['return-to'] ?? '')].join('|'),
-    ),
-  );
+  const rows = BindingRows.safeParse(await response.json());
+  if (!rows.success) return ['bindings could not be read back: unexpected answer'];
+  const found = new Set(rows.data.map((row) => [row.source, row.destination, row.routing_key, row.arguments['return-to'] ?? ''].join('|')));
   return topology.bindings
     .filter((one) => !found.has([one.source, one.queue, one.key, one.arguments['return-to'] ?? ''].join('|')))
     .map((one) => `binding ${one.source} -> ${one.queue} (${one.key || one.arguments['return-to'] || 'all'}) is missing`);

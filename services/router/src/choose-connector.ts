@@ -1,10 +1,12 @@
 import { domainOf, splitAddress } from '@mailrail/mail';
 import type { ConnectorSettings, Organization } from '@mailrail/organization';
+import { costBetween } from './site-path.ts';
 
 /** One recipient as the router sees it. */
 export interface Routable {
   address: string; // typed
   targetSite?: string | undefined; // a site of the organization, when the categorizer found a mailbox or group there
+  targetServer?: string | undefined; // its server; another one of this site is reached by a connector, too
   sizeBytes: number;
 }
 
@@ -20,8 +22,10 @@ type SmtpConnector = Extract<ConnectorSettings, { kind: 'smtp' }>;
  * space: what may not carry a message of this size is left out, then only the closest match counts (cost never outweighs
  * closeness), then the cheapest. Equal ones go by name, so that every pod decides alike.
  */
-export function chooseConnector({ address, targetSite, sizeBytes }: Routable, settings: Organization): Choice {
-  if (targetSite !== undefined && targetSite !== settings.site) return toSite(targetSite, sizeBytes, settings.connectors);
+export function chooseConnector({ address, targetSite, targetServer, sizeBytes }: Routable, settings: Organization): Choice {
+  // An address of ours must not go by address space to wherever others are sent: not to another site, nor to another server here.
+  const isOther = targetServer !== undefined && targetServer.toLowerCase() !== settings.server.toLowerCase();
+  if (targetSite !== undefined && (targetSite !== settings.site || isOther)) return toSite(targetSite, sizeBytes, settings);
   const matches = settings.connectors
     .filter((connector): connector is SmtpConnector => connector.kind === 'smtp')
     .flatMap((connector) =>
@@ -46,18 +50,26 @@ export function chooseConnector({ address, targetSite, sizeBytes }: Routable, se
   return { kind: 'connector', connector: best.connector.name, destination, routedBy: `${best.space} cost ${best.cost}` };
 }
 
-function toSite(site: string, sizeBytes: number, connectors: readonly ConnectorSettings[]): Choice {
-  const leading = connectors.filter((connector) => connector.kind === 'routing-group' && connector.site === site);
+/** By the connector the whole way is cheapest over: its own cost, then the links of the sites behind it. */
+function toSite(site: string, sizeBytes: number, { connectors, siteLinks, site: own }: Organization): Choice {
+  // A way over our own site would be a circle.
+  const links = siteLinks.filter(({ from, to }) => from !== own && to !== own);
+  const leading = connectors
+    .filter((connector) => connector.kind === 'routing-group')
+    .flatMap((connector) => {
+      const onward = connector.site === own && site !== own ? undefined : costBetween(connector.site, site, links);
+      return onward === undefined ? [] : [{ connector, cost: connector.cost + onward }];
+    });
   if (leading.length === 0) return { kind: 'unroutable', status: '5.4.4', reason: `no connector leads to site ${site}` };
   const [best] = leading
-    .filter((connector) => fits(connector, sizeBytes))
-    .flatMap((connector) => (connector.kind === 'routing-group' ? [connector] : []))
-    .toSorted((one, other) => one.cost - other.cost || (one.name < other.name ? -1 : 1));
-  const destination = best?.bridgeheads[0];
+    .filter(({ connector }) => fits(connector, sizeBytes))
+    .toSorted((one, other) => one.cost - other.cost || (one.connector.name < other.connector.name ? -1 : 1));
+  const destination = best?.connector.bridgeheads[0];
   if (best === undefined || destination === undefined) {
     return { kind: 'unroutable', status: '5.3.4', reason: `larger than every connector to site ${site} may carry` };
   }
-  return { kind: 'connector', connector: best.name, destination, routedBy: `site ${site} cost ${best.cost}` };
+  const via = best.connector.site === site ? '' : ` via ${best.connector.site}`;
+  return { kind: 'connector', connector: best.connector.name, destination, routedBy: `site ${site}${via} cost ${best.cost}` };
 }
 
 function fits({ maxMessageBytes }: ConnectorSettings, sizeBytes: number): boolean {

@@ -22,7 +22,7 @@ export const route: Stage<CategorizedMail, RouteDeps> = async (mail, { organizat
   const failed: RecipientStatus[] = [];
   for (const recipient of mail.recipients) {
     const choice = chooseConnector(
-      { address: recipient.address, targetSite: mail.targetSite, sizeBytes: mail.content.sizeBytes },
+      { address: recipient.address, targetSite: mail.targetSite, targetServer: mail.targetServer, sizeBytes: mail.content.sizeBytes },
       organization.settings,
     );
     if (choice.kind === 'unroutable') {

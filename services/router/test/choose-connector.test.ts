@@ -90,6 +90,44 @@ describe('sites', () => {
   });
 });
 
+describe('the way to a site', () => {
+  const org = organizationOf({
+    servers: [
+      { name: 'EX1', site: 'london' },
+      { name: 'EX4', site: 'london' },
+      ...['paris', 'rome', 'oslo', 'porto'].map((site) => ({ name: site.toUpperCase(), site })),
+    ],
+    connectors: [to('paris', 'to-paris', 10), to('rome', 'to-rome', 1, { maxMessageBytes: '1MB' }), smtp('internet', [['SMTP:*', 1]])],
+    siteLinks: [
+      { from: 'paris', to: 'oslo', cost: 5 },
+      { from: 'rome', to: 'paris', cost: 2 },
+      { from: 'paris', to: 'london', cost: 1 },
+    ],
+  }).current().settings;
+  const way = (targetSite: string, more: Partial<Routable> = {}, settingsHere = org) => {
+    const choice = chooseConnector({ address: 'SMTP:a@corp.example', targetSite, sizeBytes: 4_096, ...more }, settingsHere);
+    return choice.kind === 'connector' ? `${choice.connector}: ${choice.routedBy}` : choice.status;
+  };
+
+  test.each<[string, string, Partial<Routable>, string]>([
+    ['the whole way counts', 'paris', {}, 'to-rome: site paris via rome cost 3'],
+    ['over two links', 'oslo', {}, 'to-rome: site oslo via rome cost 8'],
+    ['too large for the cheaper way', 'oslo', { sizeBytes: 2_000_000 }, 'to-paris: site oslo via paris cost 15'],
+    ['too large for the only way', 'rome', { sizeBytes: 2_000_000 }, '5.3.4'],
+    ['no links lead there', 'porto', {}, '5.4.4'],
+    ['another server of this site is never sent to the world', 'london', { targetServer: 'EX4' }, '5.4.4'],
+    ['this server itself is no detour', 'london', { targetServer: 'ex1' }, 'internet: SMTP:* cost 1'],
+  ])('%s', (_name, site, more, expected) => {
+    expect(way(site, more)).toBe(expected);
+  });
+
+  test('another server of this site by a connector that leads to it', () => {
+    const here = { ...org, connectors: [...org.connectors, { ...to('london', 'to-ex4', 1), tls: 'required' as const, maxSessions: 20 }] };
+    expect(way('london', { targetServer: 'EX4' }, here)).toBe('to-ex4: site london cost 1');
+    expect(way('porto', {}, here)).toBe('5.4.4');
+  });
+});
+
 test.each([
   ['SMTP:*', 'SMTP:a@b.example', 0],
   ['SMTP:*.b.example', 'SMTP:a@c.b.example', 10],

@@ -32,18 +32,18 @@ const scenarios = [
     name: 'one next hop: the mail as it is',
     to: ['a@x.example', 'b@x.example'],
     organization,
-    then: ['connector.internet: a@x.example b@x.example'],
+    expected: ['connector.internet: a@x.example b@x.example'],
   },
   {
     name: 'different next hops are different mails',
     to: ['a@x.example', 'b@y.example', 'c@partner.example', 'd@x.example'],
     organization,
-    then: ['connector.internet: a@x.example d@x.example', 'connector.internet: b@y.example', 'connector.partner: c@partner.example'],
+    expected: ['connector.internet: a@x.example d@x.example', 'connector.internet: b@y.example', 'connector.partner: c@partner.example'],
   },
-  { name: 'no way: a report, for that recipient only', to: ['a@x.example'], organization: none, then: ['aq.reports: a@x.example'] },
+  { name: 'no way: a report, for that recipient only', to: ['a@x.example'], organization: none, expected: ['aq.reports: a@x.example'] },
 ];
-test.each(scenarios)('$name', async ({ to, organization: snapshot, then }) => {
-  expect(summary(await route(categorized(to), { organization: snapshot, hooks: noHooks }))).toEqual(then);
+test.each(scenarios)('$name', async ({ to, organization: snapshot, expected }) => {
+  expect(summary(await route(categorized(to), { organization: snapshot, hooks: noHooks }))).toEqual(expected);
 });
 
 test('a mail that is not split keeps its identity; parts have derived ones, the same for every repeat', async () => {

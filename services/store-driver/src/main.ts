@@ -1,11 +1,15 @@
+import { queueFacts } from '@mailrail/broker';
+import { maySweep, runSweeper } from '@mailrail/content-store';
 import { LocalDelivery, QueuedMail, SubmittedMail } from '@mailrail/contracts';
 import { maildirMailboxStore } from '@mailrail/mailbox-store';
-import { ConfigError, loadConfig, openStage, type Running, runAsProcess, runService } from '@mailrail/pipeline';
+import { ConfigError, loadConfig, openStage, type Running, runAsProcess, runService, type StageBase } from '@mailrail/pipeline';
+import { topologyOf } from '@mailrail/topology';
 import { Config, DeliverConfig } from './config.ts';
 import { deliver, stageName } from './deliver.ts';
 import { watchStore } from './store-watch.ts';
 import { submit } from './submit.ts';
 import { transfer } from './transfer.ts';
+import { queuesWithBodies, waitingMail } from './waiting-mail.ts';
 
 /**
  * Starts the store driver in one of its roles.
@@ -23,6 +27,7 @@ export async function start(env: NodeJS.ProcessEnv, role: string | undefined): P
 async function startSubmit(config: Config): Promise<Running> {
   const stage = 'store-driver.submit';
   const base = await openStage(stage, config);
+  const sweeper = sweep(config, base);
   return runService({
     ...base,
     config,
@@ -30,6 +35,28 @@ async function startSubmit(config: Config): Promise<Running> {
     station: 'mts-in',
     consumes: SubmittedMail,
     handle: (mail, { now }) => submit(mail, { content: base.content, now }),
+    close: () => sweeper.stop(),
+  });
+}
+
+const dayMs = 86_400_000;
+
+/** Bodies past their time go while the line moves (R13). Each pod of this role sweeps; that does no harm. */
+function sweep({ AMQP_URL }: Config, { content, organization, log }: StageBase) {
+  const lineIsMoving = async () => {
+    const queues = queuesWithBodies(topologyOf(organization.current().settings.connectors));
+    const facts = await queueFacts(AMQP_URL, queues).catch(() => 'silent' as const);
+    return maySweep(facts === 'silent' ? facts : waitingMail(facts, Date.now()), retentionMs());
+  };
+  const retentionMs = () => {
+    const { contentRetention, schedule } = organization.current().settings;
+    return contentRetention ?? schedule.expireAfter + dayMs;
+  };
+  return runSweeper({
+    store: content,
+    retentionMs,
+    lineIsMoving,
+    tell: (turn) => (turn.kind === 'swept' ? log.info('content.swept', turn) : log.warn('content.not-swept', turn)),
   });
 }
 

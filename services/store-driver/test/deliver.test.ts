@@ -247,6 +247,21 @@ describe('a repeat', () => {
     expect(copies()).toEqual([1, 0, 0]);
   });
 
+  test('from the ladder, when a copy was linked but not known to be safe, and the owner has read it meanwhile', async () => {
+    const { mailboxes, run, copies } = site();
+    const mail = mailFor([ada]);
+    const unsure = {
+      deliver: async (...given: Parameters<typeof mailboxes.deliver>): Promise<MailboxOutcome[]> => {
+        await mailboxes.deliver(...given);
+        return [{ kind: 'transient', reason: 'mailbox folder: EIO' }];
+      },
+    };
+    expect(summary(await run(mail, { mailboxes: unsure }))).toEqual(['transient (internal): mailbox folder: EIO']);
+    mailboxes.see(ada, copyName(mail));
+    expect(summary(await run({ ...mail, attempt: 2 }))).toEqual(['delivered 1']);
+    expect(copies()).toEqual([1, 0, 0]);
+  });
+
   test('of a part that waited goes to that part alone', async () => {
     const { ledger, mailboxes, run, copies } = site();
     mailboxes.failing.set(ben, full);

@@ -19,7 +19,9 @@ const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1
  * from the defaults are only places, names without DNS, and limits that our group would hit.
  */
 export function mainCf({ dir, tree, sinkPort, people }: PostfixPlace): string {
-  const domains = [...new Set([...people.users, ...(people.group === undefined ? [] : [people.group.address, ...people.group.members])].map(domainOf))];
+  const domains = [
+    ...new Set([...people.users, ...(people.group === undefined ? [] : [people.group.address, ...people.group.members])].map(domainOf)),
+  ];
   const settings: Record<string, string> = {
     compatibility_level: '3.6',
     queue_directory: `${dir}/spool`,

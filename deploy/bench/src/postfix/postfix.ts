@@ -31,11 +31,15 @@ export async function startPostfix(place: PostfixPlace, say: (text: string) => v
   const { mailboxes, aliases } = tables(place.people);
   const etc = path.join(dir, 'etc');
   await writeFile(path.join(etc, 'main.cf'), mainCf(place));
-  await writeFile(path.join(etc, 'master.cf'), masterCf(await readFile(path.join(tree.root, 'usr/share/postfix/master.cf.dist'), 'utf8'), port));
+  await writeFile(
+    path.join(etc, 'master.cf'),
+    masterCf(await readFile(path.join(tree.root, 'usr/share/postfix/master.cf.dist'), 'utf8'), port),
+  );
   await writeFile(path.join(etc, 'mailboxes'), mailboxes);
   await writeFile(path.join(etc, 'aliases'), aliases);
   const env = { ...process.env, LD_LIBRARY_PATH: tree.libraries };
-  for (const table of ['mailboxes', 'aliases']) await output(path.join(tree.commands, 'postmap'), ['-c', etc, `hash:${etc}/${table}`], { env });
+  for (const table of ['mailboxes', 'aliases'])
+    await output(path.join(tree.commands, 'postmap'), ['-c', etc, `hash:${etc}/${table}`], { env });
 
   // Without `postfix start`: its script checks and mends an installed tree, and this one is not installed.
   const master = startChild(path.join(tree.daemons, 'master'), ['-d', '-c', etc], { env, group: true });
@@ -68,7 +72,16 @@ async function ensureAccounts(say: (text: string) => void): Promise<{ user: numb
   if ((await idOf('passwd', 'postfix')) === undefined) {
     say('making the system user postfix, which Postfix needs');
     const group = (await idOf('group', 'postfix')) === undefined ? ['--user-group'] : ['--gid', 'postfix'];
-    await output('useradd', ['--system', ...group, '--no-create-home', '--home-dir', '/var/spool/postfix', '--shell', '/usr/sbin/nologin', 'postfix']);
+    await output('useradd', [
+      '--system',
+      ...group,
+      '--no-create-home',
+      '--home-dir',
+      '/var/spool/postfix',
+      '--shell',
+      '/usr/sbin/nologin',
+      'postfix',
+    ]);
   }
   const [user, dropGroup] = [await idOf('passwd', 'postfix'), await idOf('group', 'postdrop')];
   if (user === undefined || dropGroup === undefined) throw new BenchError('the accounts postfix and postdrop cannot be made');

@@ -1,0 +1,54 @@
+import { byWorkload, ratioOf } from './report.ts';
+import { rounded } from './statistics.ts';
+import type { Summary } from './summary.ts';
+
+interface Goal {
+  workload: string;
+  says: string;
+  /** The figure and whether it is good enough, `undefined` when it was not measured. */
+  judge: (line: Summary, postfix: Summary | undefined) => { value: number; met: boolean } | undefined;
+}
+
+const atLeast = (value: number | undefined, least: number) => (value === undefined ? undefined : { value, met: value >= least });
+const under = (value: number | undefined, most: number) => (value === undefined ? undefined : { value, met: value <= most });
+
+/** What the line is meant to reach, with separate processes and everything durable. */
+const goals: readonly Goal[] = [
+  {
+    workload: 'W1',
+    says: 'rate, times Postfix’s (at least 1)',
+    judge: (line, postfix) => atLeast(ratioOf(line.perSecond, postfix?.perSecond), 1),
+  },
+  {
+    workload: 'W3',
+    says: 'copies/s, times Postfix’s (at least 2)',
+    judge: (line, postfix) => atLeast(ratioOf(line.perSecond, postfix?.perSecond), 2),
+  },
+  {
+    workload: 'W4-20',
+    says: 'end of data to 250, p50, times Postfix’s (at most 1)',
+    judge: (line, postfix) => under(ratioOf(line.replyMs?.p50, postfix?.replyMs?.p50), 1),
+  },
+  { workload: 'W5', says: '250 to file, p50 ms (under 40)', judge: (line) => under(line.deliveryMs?.p50.median, 40) },
+  { workload: 'W5', says: '250 to file, p99 ms (under 150)', judge: (line) => under(line.deliveryMs?.p99.median, 150) },
+  {
+    workload: 'W1',
+    says: 'CPU seconds for 1,000 mails (at most 2.8)',
+    judge: (line) => under(line.cpuSecondsPer1000?.total.median, 2.8),
+  },
+];
+
+/** A line for each goal that can be judged from what was measured; none when the line itself was not measured. */
+export function goalLines(summaries: readonly Summary[], lineName: string): string[] {
+  return byWorkload(summaries).flatMap((group) => {
+    const line = group.find((one) => one.system === lineName);
+    if (line === undefined) return [];
+    const postfix = group.find((one) => one.system === 'postfix');
+    return goals
+      .filter(({ workload }) => workload === line.workload)
+      .flatMap(({ workload, says, judge }) => {
+        const judged = judge(line, postfix);
+        return judged === undefined ? [] : [`${judged.met ? 'met   ' : 'MISSED'}  ${workload}: ${says}: ${rounded(judged.value)}`];
+      });
+  });
+}

@@ -1,0 +1,58 @@
+/** Where things are inside a container. The image knows the first, the manifests mount the others. */
+export const paths = {
+  app: '/app',
+  organization: '/etc/mailrail', // organization.yaml, directory.ldif
+  mail: '/var/lib/mailrail', // content and mailboxes: one file system, since local delivery is a hard link
+  in: '/var/lib/mailrail-in', // folders of the folder gateways
+} as const;
+
+/** Ports inside a pod. All above 1024: nobody is root there. */
+export const ports = { admin: 9090, smtp: 2525, submission: 2587, site: 2528, http: 8025 } as const;
+
+/** Secrets that exist before a line does; k8s/README.md says how they are made. */
+export const secrets = {
+  broker: 'mailrail-broker', // username, password
+  redis: 'mailrail-redis', // password
+  gateway: 'mailrail-gateway', // api-key, submission-user, submission-password
+  site: 'mailrail-site', // secret
+  keda: 'mailrail-keda', // host: URL of the management API with the login of a user that may look; username, password
+} as const;
+
+/** What one service needs beyond what all have. */
+export interface ServiceFacts {
+  memory: { request: string; limit: string };
+  /**
+   * Mails one pod takes in a second when it has half a core to itself, for the autoscaler. Careful first figures from the budget of
+   * 2.8 ms of CPU per mail over the line; too low a figure only means a pod more.
+   */
+  mailsPerSecond: number;
+  maxReplicas: number;
+  /** Which of the volumes it mounts; `content` and `mailboxes` are on one. */
+  volumes: readonly ('mail' | 'in')[];
+  /**
+   * Seconds between SIGTERM and SIGKILL: 20 s of drain and what closing takes; for a listener also the time until no balancer
+   * sends it anybody.
+   */
+  graceSeconds: number;
+}
+
+const usual: ServiceFacts = {
+  memory: { request: '96Mi', limit: '256Mi' },
+  mailsPerSecond: 200,
+  maxReplicas: 10,
+  volumes: ['mail'],
+  graceSeconds: 30,
+};
+
+const special: Readonly<Record<string, Partial<ServiceFacts>>> = {
+  gateway: { memory: { request: '128Mi', limit: '512Mi' }, mailsPerSecond: 100, volumes: ['mail', 'in'], graceSeconds: 45 },
+  categorizer: { memory: { request: '128Mi', limit: '512Mi' } }, // holds a directory
+  'store-driver': { mailsPerSecond: 150 },
+  // More pods do not make another server faster: what it takes at once is settled in the ledger for all of them.
+  'connectors/smtp': { mailsPerSecond: 50, maxReplicas: 6, graceSeconds: 45 },
+  'connectors/routing-group': { mailsPerSecond: 50, maxReplicas: 4, graceSeconds: 45 },
+};
+
+export function factsOf(service: string): ServiceFacts {
+  return { ...usual, ...special[service] };
+}

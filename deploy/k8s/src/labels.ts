@@ -1,0 +1,13 @@
+import type { Workload } from './workloads.ts';
+
+/** On every pod that runs a stage; selectors of network policies, monitors and services of the whole line go by it. */
+export const partOfLine = { 'app.kubernetes.io/part-of': 'mailrail' } as const;
+
+/** What a Deployment selects its pods by: never changes, since a selector cannot. */
+export function selectorLabels({ name }: Workload): Record<string, string> {
+  return { 'app.kubernetes.io/name': name };
+}
+
+export function workloadLabels(workload: Workload): Record<string, string> {
+  return { ...selectorLabels(workload), 'app.kubernetes.io/component': workload.service.replace('/', '-'), ...partOfLine };
+}
