@@ -3,19 +3,18 @@ import path from 'node:path';
 import { startChild } from './child.ts';
 import { freePort } from './free-port.ts';
 import { answersSmtp } from './smtp-answer.ts';
-import { BenchError, type Sink } from './system.ts';
+import { BenchError, type Sink, type ToStop } from './system.ts';
 
 const main = path.join(import.meta.dirname, '..', '..', 'local', 'src', 'sink', 'main.ts');
 
 /** The line's own kind of sink, for runs without a line. */
-export async function startSink(dir: string): Promise<Sink> {
+export async function startSink(dir: string, toStop: ToStop): Promise<Sink> {
   if (!existsSync(dir)) mkdirSync(dir, { recursive: true });
   const port = await freePort();
   const child = startChild(process.execPath, [main], { env: { ...process.env, SINK_DIR: dir, SINK_PORT: String(port), ADMIN_PORT: '0' } });
-  const stop = () => child.end('SIGTERM', 5_000);
+  toStop(() => child.end('SIGTERM', 5_000));
   if (!(await answersSmtp({ host: '127.0.0.1', port }, { withinMs: 15_000, unless: child.hasEnded }))) {
-    await stop();
     throw new BenchError(`the sink does not answer:\n${child.output()}`);
   }
-  return { port, list: path.join(dir, 'received.jsonl'), roots: () => ({ sink: child.pid }), stop };
+  return { port, list: path.join(dir, 'received.jsonl'), roots: () => ({ sink: child.pid }) };
 }

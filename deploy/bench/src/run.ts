@@ -69,14 +69,15 @@ export async function run(plan: RunPlan): Promise<RunResult> {
   const spans: Span[] = [];
   for (const workload of workloads) {
     const results = new Map<Bench, Repetition[]>();
-    for (let repetition = 1; repetition <= repetitions; repetition += 1) {
+    const last = repetitions * (workload.times ?? 1);
+    for (let repetition = 1; repetition <= last; repetition += 1) {
       for (const bench of benches) {
         const why = whyNot(workload, bench, plan);
         if (why !== undefined) {
           if (repetition === 1) left.push(`${workload.name} ${bench.system.name}: ${why}`);
           continue;
         }
-        say(`${workload.name} ${bench.system.name} ${repetition}/${repetitions}: ${workload.does}`);
+        say(`${workload.name} ${bench.system.name} ${repetition}/${last}: ${workload.does}`);
         const result = await repeat(workload, bench, plan);
         results.set(bench, [...(results.get(bench) ?? []), result]);
         if (bench === benches[0]) spans.push([result.startedAt, result.startedAt + result.seconds * 1_000]);

@@ -8,16 +8,17 @@ export interface System {
   newFolder: (address: string) => string;
   /** Processes that count as the system, asked anew each time: one that died has another pid. */
   roots: () => Roots;
-  stop: () => Promise<void>;
 }
 
 /** The server that plays the outside world, the same for all systems of a run. */
 export interface Sink {
   port: number;
-  list: string; // file, see SinkList
+  list: string; // file, see sinkCounter
   roots: () => Roots;
-  stop: () => Promise<void>;
 }
+
+/** Remembers how something is stopped that was started; called as soon as there is something to stop. */
+export type ToStop = (stop: () => Promise<void> | void) => void;
 
 /** Something that a person can mend; the message says how. */
 export class BenchError extends Error {

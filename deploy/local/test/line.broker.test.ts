@@ -42,14 +42,17 @@ async function tourEndsWell(line: Line): Promise<void> {
   expect(journeys.flatMap((journey) => differences(journey).map((fault) => `${journey.sample.name}: ${fault}`))).toEqual([]);
   expect(written.filter((text) => text.startsWith('to one person: in the mailbox of ada@corp.example'))).toHaveLength(1);
   const ledger = redisLedger({ url: line.endpoints().redis, log: silentLog });
-  await waitFor(
-    async () => {
-      const counts = await ledger.counts();
-      return counts !== 'silent' && balance(counts).open === 0 && balance(counts).came['accepted'] !== 0;
-    },
-    { what: 'the counts balance' },
-  );
-  await ledger.close();
+  try {
+    await waitFor(
+      async () => {
+        const counts = await ledger.counts();
+        return counts !== 'silent' && balance(counts).open === 0 && balance(counts).came['accepted'] !== 0;
+      },
+      { what: 'the counts balance' },
+    );
+  } finally {
+    await ledger.close();
+  }
 }
 
 describe('each stage a process', () => {

@@ -2,7 +2,7 @@ import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { output, startChild } from '../child.ts';
 import { answersSmtp } from '../smtp-answer.ts';
-import { BenchError, type System } from '../system.ts';
+import { BenchError, type System, type ToStop } from '../system.ts';
 import { mailboxOwner, mainCf, masterCf, type PostfixPlace, tables } from './configuration.ts';
 
 /** Folders of the queue that belong to Postfix's user. */
@@ -11,9 +11,10 @@ const queues = ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'ho
 /**
  * Runs a private Postfix in the foreground: own queue, port and mailboxes.
  *
+ * @param toStop is told how to stop it as soon as there is something to stop.
  * @throws BenchError when this user may not, or when it does not answer.
  */
-export async function startPostfix(place: PostfixPlace, say: (text: string) => void): Promise<System> {
+export async function startPostfix(place: PostfixPlace, say: (text: string) => void, toStop: ToStop): Promise<System> {
   if (process.getuid?.() !== 0) throw new BenchError('--vs postfix: Postfix changes user for its parts and can be started by root only');
   const { dir, tree, port } = place;
   const accounts = await ensureAccounts(say);
@@ -44,9 +45,8 @@ export async function startPostfix(place: PostfixPlace, say: (text: string) => v
   // Without `postfix start`: its script checks and mends an installed tree, and this one is not installed.
   const master = startChild(path.join(tree.daemons, 'master'), ['-d', '-c', etc], { env, group: true });
   const smtp = { host: '127.0.0.1', port };
-  const stop = () => master.end('SIGTERM', 5_000);
+  toStop(() => master.end('SIGTERM', 5_000));
   if (!(await answersSmtp(smtp, { withinMs: 20_000, unless: master.hasEnded }))) {
-    await stop();
     const log = await readFile(path.join(dir, 'maillog'), 'utf8').catch(() => '');
     throw new BenchError(`the private Postfix does not answer:\n${`${master.output()}\n${log}`.trim().slice(-3_000)}`);
   }
@@ -55,7 +55,6 @@ export async function startPostfix(place: PostfixPlace, say: (text: string) => v
     smtp,
     newFolder: (address) => path.join(dir, 'mail', address.toLowerCase(), 'new'),
     roots: () => ({ postfix: master.pid }),
-    stop,
   };
 }
 
