@@ -19,6 +19,7 @@ export interface TemporaryFile {
 /** Writing of stored forms. Throws the system's errors; what is not finished leaves at most a temporary file. */
 export interface BodyFiles {
   create(): TemporaryFile;
+  createLater(): Promise<TemporaryFile>;
   /** Makes the folder a body will lie in, while its bytes are still on their way to the disk. */
   prepare(place: Place): void;
   /** Gives flushed bytes their final name if it is free, else tells whose bytes have it (R5). Durable when it resolves. */
@@ -31,10 +32,15 @@ export function bodyFiles(folders: StoreFolders, files: StoredFiles, disk: Disk,
   const prefix = randomBytes(8).toString('hex'); // names of this process; another one cannot guess or meet them
   let count = 0;
 
-  const temporary = (before: string): TemporaryFile => {
+  const nextPath = (before: string): string => {
     count += 1;
-    const path = `${before}${prefix}.${count}`;
-    const fd = disk.create(path, bodyMode);
+    return `${before}${prefix}.${count}`;
+  };
+  const temporary = (before: string): TemporaryFile => {
+    const path = nextPath(before);
+    return temporaryFile(path, disk.create(path, bodyMode));
+  };
+  const temporaryFile = (path: string, fd: number): TemporaryFile => {
     let open = true;
     let there = true;
     return {
@@ -68,6 +74,10 @@ export function bodyFiles(folders: StoreFolders, files: StoredFiles, disk: Disk,
 
   return {
     create: () => temporary(`${folders.temporary}/`),
+    async createLater() {
+      const path = nextPath(`${folders.temporary}/`);
+      return temporaryFile(path, await disk.createLater(path, bodyMode));
+    },
     prepare: (place) => void folders.ready(place.folder)?.catch(() => {}), // heard of when the body is published
     async publish(file, place, figures) {
       const mine = linkBody(file.path, place);

@@ -16,7 +16,7 @@ export async function putBytes(bodies: BodyFiles, disk: Disk, place: Place, byte
   let file: TemporaryFile | undefined;
   try {
     bodies.prepare(place);
-    file = bodies.create();
+    file = await bodies.createLater();
     writeAll(disk, file.fd, whole);
     const flushed = disk.flushData(file.fd);
     const sha256 = hash('sha256', whole, 'hex'); // while the disk works

@@ -9,6 +9,8 @@ import fs from 'node:fs';
 export interface Disk {
   /** A new file for writing; EEXIST when the name is taken, a symbolic link included. */
   readonly create: (path: string, mode: number) => number;
+  /** The same by the thread pool: making a file may wait for the disk to finish a commit, and that would hold up every session. */
+  readonly createLater: (path: string, mode: number) => Promise<number>;
   /** An existing file for reading; ELOOP when its last part is a symbolic link. */
   readonly open: (path: string) => number;
   readonly openFolder: (path: string) => number;
@@ -44,6 +46,8 @@ const folderFlags = O_RDONLY | O_DIRECTORY;
 
 export const realDisk: Disk = {
   create: (path, mode) => fs.openSync(path, createFlags, mode),
+  createLater: (path, mode) =>
+    new Promise((resolve, reject) => fs.open(path, createFlags, mode, (error, fd) => (error === null ? resolve(fd) : reject(error)))),
   open: (path) => fs.openSync(path, openFlags),
   openFolder: (path) => fs.openSync(path, folderFlags),
   close: (fd) => fs.closeSync(fd),

@@ -106,6 +106,11 @@ describe('durability', () => {
         names.set(fd, short(file));
         return fd;
       },
+      createLater: async (file, mode) => {
+        const fd = await realDisk.createLater(file, mode);
+        names.set(fd, short(file));
+        return fd;
+      },
       openFolder: (file) => {
         const fd = realDisk.openFolder(file);
         names.set(fd, short(file));
@@ -190,7 +195,7 @@ describe('durability', () => {
 
 describe('a disk that fails', () => {
   const faults: { name: string; faults: Partial<Disk>; code: string }[] = [
-    { name: 'no file can be made', faults: { create: failsWith('ENOSPC') }, code: 'ENOSPC' },
+    { name: 'no file can be made', faults: { create: failsWith('ENOSPC'), createLater: rejectsWith('ENOSPC') }, code: 'ENOSPC' },
     { name: 'no folder can be made', faults: { makeFolder: failsWith('EDQUOT') }, code: 'EDQUOT' },
     { name: 'the write fails', faults: { write: failsWith('ENOSPC'), writeLater: rejectsWith('ENOSPC') }, code: 'ENOSPC' },
     { name: 'the flush of the bytes fails', faults: { flushData: rejectsWith('EIO') }, code: 'EIO' },
@@ -266,6 +271,11 @@ describe('a disk that fails', () => {
     };
     const counting: Partial<Disk> = {
       create: (file, mode) => (open++, realDisk.create(file, mode)),
+      createLater: async (file, mode) => {
+        const fd = await realDisk.createLater(file, mode);
+        open += 1;
+        return fd;
+      },
       open: (file) => {
         const fd = realDisk.open(file);
         open += 1;

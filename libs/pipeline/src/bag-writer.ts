@@ -20,25 +20,32 @@ interface OpenBag {
   bytes: number;
 }
 
+/** Most time between two bags of one way that are not full, and how it grows with the load: 1 ms for so many mails a second. */
+const maxGapMs = 25;
+const mailsPerSecondPerGapMs = 16;
+
 /**
- * Hands mails on in bags (B1): what is added in one turn of the event loop for the same queue, lane and (for connectors) next
- * hop leaves together at the end of the turn, at most 16 mails and 64 KB. Idle, a bag holds one mail and leaves at once.
+ * Hands mails on in bags (B1): mails for the same queue, lane and (for connectors) next hop leave together, at most 16 mails and 64 KB.
  *
- * While `maxOpenBags` bags for the same key wait for their confirms, further mails wait for one of them: under load the bags fill
- * themselves, as Nagle's algorithm fills segments, and nothing waits longer than a confirm takes.
+ * Bags of one way leave a gap apart unless they are full. The gap grows with the rate, from nothing at rest to `maxGapMs`: a mail that
+ * comes later than that after the last bag leaves at the end of its turn. So at rest a bag holds one mail and leaves at once, and
+ * under load bags fill, which is what makes eight durable hops affordable.
  */
 export class BagWriter {
   readonly #bus: Pick<Bus, 'publish'>;
   readonly #metrics: Pick<Metrics, 'bagMails' | 'published'> | undefined;
-  readonly #maxOpenBags: number;
-  readonly #open = new Map<string, OpenBag[]>(); // per way, oldest first; the last one still takes mails
-  readonly #unconfirmed = new Map<string, number>();
+  readonly #maxGapMs: number;
+  readonly #open = new Map<string, OpenBag>(); // by way: the bag that still takes mails
+  readonly #leftAt = new Map<string, number>(); // by way, for as long as it matters
+  #due: NodeJS.Timeout | undefined;
   #leaving = false;
+  #perSecond = 0; // mails, over all ways, smoothed
+  #sentAt = 0;
 
-  constructor(bus: Pick<Bus, 'publish'>, metrics?: Pick<Metrics, 'bagMails' | 'published'>, maxOpenBags = 8) {
+  constructor(bus: Pick<Bus, 'publish'>, metrics?: Pick<Metrics, 'bagMails' | 'published'>, gapMs = maxGapMs) {
     this.#bus = bus;
     this.#metrics = metrics;
-    this.#maxOpenBags = maxOpenBags;
+    this.#maxGapMs = gapMs;
   }
 
   /**
@@ -54,58 +61,59 @@ export class BagWriter {
     const json = JSON.stringify(mail);
     const bytes = Buffer.byteLength(json);
     return new Promise((resolve, reject) => {
-      const bags = this.#open.get(way) ?? [];
-      let bag = bags.at(-1);
-      if (bag === undefined || bag.entries.length >= maxMailsPerBag || bag.bytes + bytes > maxBagBytes) {
+      let bag = this.#open.get(way);
+      if (bag !== undefined && bag.bytes + bytes > maxBagBytes) {
+        this.#send(way, bag);
+        bag = undefined;
+      }
+      if (bag === undefined) {
         bag = { station, key, schema: contractOf(station).name, epoch, entries: [], bytes: 64 };
-        bags.push(bag);
-        this.#open.set(way, bags);
+        this.#open.set(way, bag);
       }
       bag.entries.push({ json, bytes, mail, resolve, reject });
       bag.bytes += bytes + 1;
-      if (!this.#leaving) setImmediate(() => this.#leave());
-      this.#leaving = true;
+      if (bag.entries.length === maxMailsPerBag) this.#send(way, bag);
+      else if (!this.#leaving) {
+        this.#leaving = true;
+        setImmediate(() => this.#leave());
+      }
     });
   }
 
+  /** At the end of a turn, and when a way's time has come: whoever need not wait any longer leaves. */
   #leave(): void {
     this.#leaving = false;
-    for (const way of this.#open.keys()) this.#leaveBy(way);
-  }
-
-  #leaveBy(way: string): void {
-    const bags = this.#open.get(way);
-    if (bags === undefined) return;
-    let unconfirmed = this.#unconfirmed.get(way) ?? 0;
-    while (bags.length > 0 && unconfirmed < this.#maxOpenBags) {
-      const bag = bags.shift();
-      if (bag === undefined) break;
-      unconfirmed += 1;
-      this.#send(bag, way);
+    clearTimeout(this.#due);
+    const now = performance.now();
+    const gapMs = Math.min(this.#maxGapMs, this.#perSecond / mailsPerSecondPerGapMs);
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const [way, bag] of this.#open) {
+      const waitMs = (this.#leftAt.get(way) ?? 0) + gapMs - now;
+      if (waitMs <= 0) this.#send(way, bag);
+      else nextMs = Math.min(nextMs, waitMs);
     }
-    this.#unconfirmed.set(way, unconfirmed);
-    if (bags.length === 0) this.#open.delete(way);
+    if (nextMs < Number.POSITIVE_INFINITY) this.#due = setTimeout(() => this.#leave(), nextMs);
+    else if (this.#leftAt.size > 1_000) this.#leftAt.clear(); // ways come and go: epochs, next hops
   }
 
-  #send(bag: OpenBag, way: string): void {
+  #send(way: string, bag: OpenBag): void {
+    const now = performance.now();
+    this.#open.delete(way);
+    this.#leftAt.set(way, now);
+    const elapsedMs = Math.max(1, now - this.#sentAt);
+    const weight = Math.min(1, elapsedMs / 500); // what was half a second ago counts no more
+    this.#perSecond += weight * ((bag.entries.length * 1_000) / elapsedMs - this.#perSecond);
+    this.#sentAt = now;
     this.#metrics?.bagMails.observe(bag.entries.length);
     this.#metrics?.published.inc({ station: bag.station }, bag.entries.length);
-    this.#bus
-      .publish(bagMessage(bag), bag.epoch)
-      .then(
-        () => {
-          for (const entry of bag.entries) entry.resolve();
-        },
-        (error: unknown) => {
-          for (const entry of bag.entries) entry.reject(error);
-        },
-      )
-      .finally(() => {
-        const unconfirmed = (this.#unconfirmed.get(way) ?? 1) - 1;
-        if (unconfirmed <= 0) this.#unconfirmed.delete(way);
-        else this.#unconfirmed.set(way, unconfirmed);
-        this.#leaveBy(way);
-      });
+    this.#bus.publish(bagMessage(bag), bag.epoch).then(
+      () => {
+        for (const entry of bag.entries) entry.resolve();
+      },
+      (error: unknown) => {
+        for (const entry of bag.entries) entry.reject(error);
+      },
+    );
   }
 }
 

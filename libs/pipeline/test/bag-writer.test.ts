@@ -4,7 +4,7 @@ import type { OutgoingMessage } from '@mailrail/broker';
 import { mailTo } from '@mailrail/testing';
 import { BagWriter } from '../src/bag-writer.ts';
 
-function recorded(maxOpenBags?: number) {
+function recorded(gapMs = 0) {
   const sent: { message: OutgoingMessage; epoch: number | undefined; confirm: () => void; fail: (error: Error) => void }[] = [];
   const bus = {
     publish: (message: OutgoingMessage, epoch?: number) =>
@@ -12,7 +12,7 @@ function recorded(maxOpenBags?: number) {
         sent.push({ message, epoch, confirm: resolve, fail: reject });
       }),
   };
-  return { sent, writer: new BagWriter(bus, undefined, maxOpenBags) };
+  return { sent, writer: new BagWriter(bus, undefined, gapMs) };
 }
 const counts = (sent: { message: OutgoingMessage }[]) => sent.map(({ message }) => message.headers['mails']);
 
@@ -63,29 +63,46 @@ test('a bag of more than one mail stays below 64 KB; a larger mail goes alone', 
   }
 });
 
-test('under load bags fill while others wait for their confirms, and leave with the next confirm', async () => {
-  const { sent, writer } = recorded(2);
-  for (let index = 0; index < 5; index += 1) {
-    void writer.add('mta', mailTo(['ada@corp.example']));
+test('under load bags of one way leave a gap apart and fill; another way does not wait for it', async () => {
+  const { sent, writer } = recorded(30);
+  const leave = async (station = 'mta', count = 1) => {
+    for (let index = 0; index < count; index += 1) void writer.add(station, mailTo(['ada@corp.example']));
     await turn();
-  }
-  expect(counts(sent)).toEqual([1, 1]);
-  sent[0]?.confirm();
-  await turn();
-  expect(counts(sent)).toEqual([1, 1, 3]);
+  };
+  await leave('mta', 800); // a rate at which the gap is at its most
+  const before = sent.length;
+  const loadedAt = performance.now();
+  for (let index = 0; index < 4; index += 1) await leave();
+  expect(sent).toHaveLength(before);
+  await leave('mta.smtp');
+  expect(sent).toHaveLength(before + 1);
+  while (sent.length < before + 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(counts(sent).at(-1)).toBe(4);
+  expect(performance.now() - loadedAt).toBeGreaterThanOrEqual(25);
 });
 
-test('a bag that fails fails for each of its mails, and frees its place', async () => {
-  const { sent, writer } = recorded(1);
-  const first = [writer.add('mta', mailTo(['ada@corp.example'])), writer.add('mta', mailTo(['ben@corp.example']))];
+test('at rest nothing waits', async () => {
+  const { sent, writer } = recorded(30);
+  for (let index = 0; index < 3; index += 1) {
+    void writer.add('mta', mailTo(['ada@corp.example']));
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(sent).toHaveLength(index + 1);
+  }
+});
+
+test('a full bag waits for no gap', async () => {
+  const { sent, writer } = recorded(200);
+  for (let index = 0; index < 33; index += 1) void writer.add('mta', mailTo(['ada@corp.example']));
   await turn();
-  const second = writer.add('mta', mailTo(['ada@corp.example']));
+  expect(counts(sent)).toEqual([16, 16]);
+});
+
+test('a bag that fails fails for each of its mails', async () => {
+  const { sent, writer } = recorded();
+  const both = [writer.add('mta', mailTo(['ada@corp.example'])), writer.add('mta', mailTo(['ben@corp.example']))];
   await turn();
   sent[0]?.fail(new Error('refused'));
-  expect((await Promise.allSettled(first)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  await turn();
-  sent[1]?.confirm();
-  await second;
+  expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
 });
 
 test('a lane the next station does not have is its normal one', async () => {
