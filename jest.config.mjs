@@ -21,7 +21,7 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      testMatch: [`<rootDir>/${packages}/test/**/!(*.broker|*.long|*.neighbour).test.ts`],
+      testMatch: [`<rootDir>/${packages}/test/**/!(*.broker|*.long|*.neighbour|*.container).test.ts`],
       testPathIgnorePatterns: ['/node_modules/', '<rootDir>/deploy/e2e/'],
       testTimeout: 20_000,
     },
@@ -36,7 +36,7 @@ export default {
       ...shared,
       ...withBrokers,
       displayName: 'e2e',
-      testMatch: ['<rootDir>/deploy/e2e/**/!(*.broker|*.long|*.neighbour).test.ts'],
+      testMatch: ['<rootDir>/deploy/e2e/**/!(*.broker|*.long|*.neighbour|*.container).test.ts'],
       testTimeout: 120_000,
     },
     { ...shared, ...withBrokers, displayName: 'long', testMatch: [`<rootDir>/${packages}/**/*.long.test.ts`], testTimeout: 900_000 },
@@ -46,6 +46,14 @@ export default {
       displayName: 'neighbours',
       testMatch: [`<rootDir>/${packages}/**/*.neighbour.test.ts`],
       testTimeout: 300_000,
+    },
+    {
+      ...shared,
+      globalSetup: '<rootDir>/deploy/containers/src/jest-set-up.mjs',
+      globalTeardown: '<rootDir>/deploy/containers/src/jest-tear-down.mjs',
+      displayName: 'containers',
+      testMatch: [`<rootDir>/${packages}/test/**/*.container.test.ts`],
+      testTimeout: 600_000,
     },
   ],
 };

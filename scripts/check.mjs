@@ -1,5 +1,6 @@
 // Everything that is checked without running the line. All steps run; what failed is listed at the end.
 import { spawn } from 'node:child_process';
+import { manifestFaults } from '../deploy/k8s/src/manifest-files.ts';
 import { boundaryFaults } from './checks/boundaries.mjs';
 import { generatedFaults } from './checks/generated.mjs';
 import { licenceFaults } from './checks/licences.mjs';
@@ -32,7 +33,7 @@ const steps = [
   ['types', '', () => tool('node_modules/typescript/bin/tsc')],
   ['lint', '', () => tool('node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings')],
   ['boundaries', '', () => lines(boundaryFaults())],
-  ['generated files', '', async () => lines(await generatedFaults())],
+  ['generated files', '', async () => lines([...(await generatedFaults()), ...manifestFaults()])],
   ['licences', 'scripts/checks/licences.mjs holds the list', () => lines(licenceFaults().faults)],
   ['words', '', () => lines(wordFaults())],
 ];

@@ -36,6 +36,7 @@ const jobs = {
   test: { does: 'unit tests, suites on the brokers, scenarios', brokers: () => true, args: tests('unit', 'broker', 'e2e') },
   'test:long': { does: 'faults, fuzz, volume', brokers: () => true, args: tests('long') },
   'test:neighbours': { does: 'with real neighbours: slapd, Postfix, Dovecot', brokers: () => true, args: tests('neighbours') },
+  'test:containers': { does: 'the image built, and the line run in containers', brokers: () => false, args: tests('containers') },
   check: {
     does: 'format, lint, types, boundaries, generated files, licences',
     brokers: () => false,
@@ -67,6 +68,7 @@ async function main() {
   const env = {
     ...withoutNpmVariables(process.env),
     PATH: [path.dirname(node), path.join(root, 'node_modules', '.bin'), process.env.PATH].join(path.delimiter),
+    MAILRAIL_PARENT: String(process.pid), // a line stops when this process is gone
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? path.join(root, 'node_modules', '.cache', 'node'),
   };
   mkdirSync(env.NODE_COMPILE_CACHE, { recursive: true });

@@ -13,7 +13,7 @@ export interface Audit {
   add: (sent: Sent) => void;
   /** Reads what came since. To be called before a counter's next `mark`, which would pass over it. */
   check: (counter: ArrivalCounter) => void;
-  result: () => Late;
+  result: () => Readonly<Late>;
 }
 
 export function startAudit(): Audit {
@@ -34,6 +34,6 @@ export function startAudit(): Audit {
         }
       }
     },
-    result: () => total,
+    result: () => ({ ...total }),
   };
 }

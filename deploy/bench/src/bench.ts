@@ -85,10 +85,12 @@ async function openSystems(options: BenchOptions, dir: string, people: People, {
     sink = line.sink;
   }
   if (options.versus === 'postfix' || options.only === 'postfix') {
-    sink ??= await startSink(path.join(dir, 'sink'), toStop);
+    // A target without a sink of ours is not measured with W2, so Postfix is not either; it only needs somebody to relay to.
+    const relay = sink ?? (await startSink(path.join(dir, 'sink'), toStop));
+    if (options.only !== undefined) sink = relay;
     const tree = await postfixTree(path.join(repository, '.tools', 'postfix'), say);
     say('starting a private Postfix');
-    const place = { dir: path.join(dir, 'postfix'), tree, port: await freePort(), sinkPort: sink.port, people };
+    const place = { dir: path.join(dir, 'postfix'), tree, port: await freePort(), sinkPort: relay.port, people };
     systems.push(await startPostfix(place, say, toStop));
   }
   return { systems, sink };

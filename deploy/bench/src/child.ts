@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 
@@ -16,7 +16,7 @@ export interface Child {
 }
 
 /**
- * Starts a process that gets SIGTERM also when we die without a word, where `setpriv` can see to that.
+ * Starts a process that gets SIGTERM also when we die without a word.
  *
  * @param options `group`: it has a process group of its own, and all of that is ended.
  */
@@ -26,8 +26,7 @@ export function startChild(
   options: { env?: NodeJS.ProcessEnv; cwd?: string; group?: boolean } = {},
 ): Child {
   const { env = process.env, cwd, group = false } = options;
-  const [file, words] = dies ? ['setpriv', ['--pdeathsig', 'TERM', command, ...args]] : [command, [...args]];
-  const child: ChildProcess = spawn(file, words, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'], detached: group });
+  const child: ChildProcess = spawn(command, [...args], { env, cwd, stdio: ['pipe', 'pipe', 'pipe'], detached: group });
   let text = '';
   const keep = (chunk: Buffer) => {
     text = (text + chunk.toString()).slice(-lastBytes);
@@ -37,6 +36,7 @@ export function startChild(
   child.stdin?.on('error', () => {}); // it ended
   child.once('error', (error) => keep(Buffer.from(`\n${error.message}`)));
   const pid = child.pid ?? 0;
+  const guard = pid === 0 ? undefined : startGuard(group ? -pid : pid);
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
   const tell = (signal: NodeJS.Signals) => {
     try {
@@ -50,6 +50,7 @@ export function startChild(
     output: () => text,
     hasEnded,
     end: async (signal, graceMs) => {
+      guard?.kill('SIGKILL');
       if (pid === 0) return;
       const gone = hasEnded() ? Promise.resolve() : once(child, 'exit');
       tell(signal);
@@ -60,7 +61,17 @@ export function startChild(
     },
   };
 }
-const dies = spawnSync('setpriv', ['--pdeathsig', 'TERM', 'true'], { stdio: 'ignore' }).status === 0;
+
+/** Waits for the end of its standard input, which is ours to close or the kernel's when we are gone. Ctrl-C does not reach it. */
+function startGuard(target: number): ChildProcess {
+  const guard = spawn('sh', ['-c', 'read -r _; kill -s TERM -- "$0"', String(target)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  guard.once('error', () => {}); // without it a bench that is killed leaves what it started
+  guard.stdin?.on('error', () => {});
+  return guard;
+}
 
 /** Runs a command to its end. @returns its output. @throws Error with the command and the end of what it said. */
 export async function output(

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Arrival, type ArrivalCounter, listAt, type Waited } from './arrivals.ts';
 import { monotonicMs } from './generator/job.ts';
@@ -112,4 +112,9 @@ function readHead(file: string, into: Buffer): number | undefined {
 function changedMs(path: string, which: 'ctimeNs' | 'mtimeNs'): number {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? Number.POSITIVE_INFINITY : Number(stat[which]) / 1e6;
+}
+
+/** Takes counted mail out of the mailboxes again. What is gone already is well. */
+export function removeFiles(files: readonly string[]): void {
+  for (const file of files) rmSync(file, { force: true });
 }

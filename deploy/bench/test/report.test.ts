@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { goalLines } from '../src/goals.ts';
 import type { Repetition } from '../src/repetition.ts';
 import { mainTable, processTable, ratioOf, remarks } from '../src/report.ts';
+import { exitCode } from '../src/result-text.ts';
 import { summarize } from '../src/summary.ts';
 
 const repetition = (changes: Partial<Repetition> = {}): Repetition => ({
@@ -131,4 +132,21 @@ test('goals are judged where both sides are there', () => {
     'MISSED  W5: 250 to file, p50 ms (under 40): 41',
     'met     W5: 250 to file, p99 ms (under 150): 100',
   ]);
+});
+
+describe('exit code', () => {
+  const code = (changes: Partial<Repetition>, more: Partial<Parameters<typeof exitCode>[0]> = {}) =>
+    exitCode({ summaries: [summarize('W1', 'mailrail', [repetition(), repetition(changes)])], left: [], late: {}, ...more });
+  test.each([
+    ['all whole', code({}), 0],
+    ['lost', code({ lost: 1, ended: 'quiet' }), 1],
+    ['doubled', code({ doubled: 1 }), 1],
+    ['doubled after the counting', code({}, { late: { mailrail: { late: 0, doubled: 1 } } }), 1],
+    ['only late', code({}, { late: { mailrail: { late: 3, doubled: 0 } } }), 0],
+    ['stopped', code({ ended: 'time up', waiting: 5 }), 2],
+    ['left out', code({}, { left: ['W2'] }), 2],
+    ['lost and stopped', code({ lost: 1, unsent: 1 }), 1],
+  ])('%s', (_, found, expected) => {
+    expect(found).toBe(expected);
+  });
 });

@@ -13,7 +13,7 @@ import { plainScreen } from './tour/screen.ts';
 import { stationDepths } from './tour/station-depths.ts';
 import { differences, endText, type Journey, runTour } from './tour/tour.ts';
 import { logLines } from './trace/log-lines.ts';
-import { untilSignal } from './until-signal.ts';
+import { untilSignal, whenOrphaned } from './until-signal.ts';
 
 const help = `npm run demo -- [options of npm start]
 
@@ -32,6 +32,7 @@ async function main(): Promise<number> {
   const isTemporary = !process.argv.some((word) => word.startsWith('--data'));
   const data = isTemporary ? await mkdtemp(path.join(tmpdir(), 'mailrail-demo-')) : options.data;
   const { signal } = untilSignal();
+  whenOrphaned(Number(process.env['MAILRAIL_PARENT']), () => process.kill(process.pid, 'SIGTERM'));
   let line: Line | undefined;
   try {
     line = await startLine({ ...options, data, env: process.env, say: print, signal });
@@ -45,7 +46,7 @@ async function main(): Promise<number> {
 async function demo(line: Line, data: string, signal: AbortSignal): Promise<number> {
   print('\nsending the tour');
   const screen = plainScreen(process.stdout);
-  const journeys = await runTour({ line, sinkDir: path.join(data, 'sink'), screen, slow: false, width: undefined, signal });
+  const journeys = await runTour({ line, sinkDir: path.join(data, 'sink'), screen, slow: false, size: undefined, signal });
   const faults: string[] = [];
 
   print('\nwhere each ended');

@@ -43,5 +43,7 @@ export function lineEnvironment(facts: LineFacts, env: NodeJS.ProcessEnv): NodeJ
     MAILRAIL_SINK: `127.0.0.1:${ports.sink}`,
     MAILRAIL_PARENT_PIPE: '1',
     ADMIN_HOST: '127.0.0.1',
+    // Flushes wait in Node's thread pool: with its four threads the fifth message would wait for the first.
+    UV_THREADPOOL_SIZE: given['UV_THREADPOOL_SIZE'] ?? '8',
   };
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type OrganizationSnapshot, organizationErrorsText, parseOrganization } from '@mailrail/organization';
-import { type GuardedBrokers, guardedBrokers } from '@mailrail/testing';
+import { type GuardedBrokers, guardedBrokers, managementGuess } from '@mailrail/testing';
 import { declareTopology, topologyOf } from '@mailrail/topology';
 import { openDataDirectory, ownOrDefault, secretsOf } from './data-directory.ts';
 import { type Endpoints, removeEndpoints, writeEndpoints } from './endpoints.ts';
@@ -16,6 +16,8 @@ import { type Supervised, supervise } from './supervised.ts';
 import { lastLines } from './tail.ts';
 
 const readyWithinMs = 90_000;
+const takesMail = (name: string) => name === 'line' || name === 'sink' || name.startsWith('gateway');
+
 const defaults = path.join(import.meta.dirname, '..', '..', '..', 'libs', 'organization', 'default');
 
 /** A line that runs. */
@@ -83,7 +85,8 @@ export async function startLine(options: LineOptions): Promise<Line> {
     undo.push(brokers.close);
     signal.throwIfAborted();
     say(`RabbitMQ (${brokers.from.rabbitmq}) and Redis (${brokers.from.redis}) answer; declaring queues`);
-    await declareTopology(topologyOf(organization.settings.connectors), brokers.amqpUrl, brokers.managementUrl || undefined);
+    const managementUrl = brokers.managementUrl || (await managementBeside(brokers.amqpUrl));
+    await declareTopology(topologyOf(organization.settings.connectors), brokers.amqpUrl, managementUrl);
 
     const shared = lineEnvironment({ data, ports, secrets, ...files, amqpUrl: brokers.amqpUrl, redisUrl: brokers.redisUrl }, env);
     const logs: LogFile[] = [];
@@ -98,7 +101,7 @@ export async function startLine(options: LineOptions): Promise<Line> {
     const current = (): Endpoints => ({
       ...addresses(organization, ports, secrets, data),
       ready: isReady,
-      ...brokerAddresses(brokers),
+      ...brokerAddresses(brokers, managementUrl),
       pids: Object.fromEntries(running.filter(({ name }) => name !== 'sink').map(({ name, pid }) => [name, pid])),
       infrastructure: { ...infrastructure, ...pidsOf(brokers), ...pidsNamed(running, 'sink') },
       admin: Object.fromEntries(running.map(({ name, adminUrl }) => [name, adminUrl])),
@@ -118,6 +121,8 @@ export async function startLine(options: LineOptions): Promise<Line> {
         args,
         env: (adminPort) => ({ ...shared, ...more, ADMIN_PORT: String(adminPort) }),
         log: log(name),
+        // Where cores are short senders are answered first: what waits meanwhile fills bags, and those are cheaper to carry.
+        niceness: takesMail(name) ? 0 : 5,
         onStart: () => void write(),
         onDeath: ({ code, signal, waitMs }) => {
           if (isReady)
@@ -230,10 +235,24 @@ function addresses(
   };
 }
 
-function brokerAddresses({ amqpUrl, managementUrl, redisUrl, from }: GuardedBrokers) {
-  // For a private broker the login is the default one and stands in `amqp`; the address alone is what a browser wants.
-  const management = managementUrl === '' ? {} : { management: from.rabbitmq === 'url' ? managementUrl : new URL(managementUrl).origin };
+function brokerAddresses({ amqpUrl, redisUrl, from }: GuardedBrokers, managementUrl: string | undefined) {
+  // Of a private broker the address alone, as a browser wants it: its login is that of `amqp`.
+  const management =
+    managementUrl === undefined ? {} : { management: from.rabbitmq === 'url' ? managementUrl : new URL(managementUrl).origin };
   return { amqp: amqpUrl, redis: redisUrl, ...management };
+}
+
+/** The management API of a broker that was given without one: where it usually is, if it answers there. */
+async function managementBeside(amqpUrl: string): Promise<string | undefined> {
+  const url = new URL(managementGuess(amqpUrl));
+  const authorization = `Basic ${btoa(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`)}`;
+  try {
+    const answer = await fetch(`${url.origin}/api/whoami`, { headers: { authorization }, signal: AbortSignal.timeout(2_000) });
+    await answer.arrayBuffer();
+    return answer.ok ? url.href : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function pidsOf({ pids }: GuardedBrokers): Record<string, number> {

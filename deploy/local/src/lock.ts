@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { commandLine } from '@mailrail/testing';
+import { beginningOf } from '@mailrail/testing';
 import { codeOf } from './error-code.ts';
 
 /** Another line runs on this data directory. */
@@ -13,7 +13,7 @@ export class DirectoryInUse extends Error {
 }
 
 /**
- * One line on one data directory. The lock names its holder by pid and command line, so a lock that a killed line left does not
+ * One line on one data directory. The lock names its holder by pid and beginning, so a lock that a killed line left does not
  * stop the next one, even if the pid belongs to another program by now.
  *
  * @returns gives the lock back.
@@ -21,7 +21,7 @@ export class DirectoryInUse extends Error {
  */
 export async function lockDirectory(dir: string): Promise<() => Promise<void>> {
   const file = path.join(dir, 'lock');
-  const mine = `${process.pid}\n${commandLine(process.pid)}\n`;
+  const mine = `${process.pid}\n${beginningOf(process.pid)}\n`;
   for (let attempt = 0; attempt < 5; attempt += 1) {
     try {
       const handle = await open(file, 'wx', 0o600);
@@ -33,9 +33,9 @@ export async function lockDirectory(dir: string): Promise<() => Promise<void>> {
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
     }
-    const [pidText = '', line = ''] = textOf(file).split('\n');
+    const [pidText = '', beginning = ''] = textOf(file).split('\n');
     const pid = Number(pidText);
-    if (line !== '' && commandLine(pid) === line) throw new DirectoryInUse(dir, pid);
+    if (beginning !== '' && beginningOf(pid) === beginning) throw new DirectoryInUse(dir, pid);
     await rm(file, { force: true });
   }
   throw new Error(`${file} cannot be taken: others take it at the same time`);

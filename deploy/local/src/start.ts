@@ -6,9 +6,9 @@ import { type Line, startLine } from './line.ts';
 import { parseStartOptions, type StartOptions, startHelp, UsageError } from './options.ts';
 import { plainScreen, terminalScreen } from './tour/screen.ts';
 import { stationDepths } from './tour/station-depths.ts';
-import { tableLines } from './tour/table.ts';
-import { differences, runTour } from './tour/tour.ts';
-import { untilSignal } from './until-signal.ts';
+import { type TourRow, tableLines } from './tour/table.ts';
+import { differences, rowOf, runTour } from './tour/tour.ts';
+import { untilSignal, whenOrphaned } from './until-signal.ts';
 
 const began = performance.now();
 const terminal = process.stdout.isTTY;
@@ -31,6 +31,7 @@ async function main(): Promise<number> {
   }
 
   const signals = untilSignal();
+  whenOrphaned(Number(process.env['MAILRAIL_PARENT']), () => process.kill(process.pid, 'SIGTERM'));
   let line: Line;
   try {
     line = await startLine({ ...options, env: process.env, say, signal: signals.signal });
@@ -42,7 +43,10 @@ async function main(): Promise<number> {
     process.stderr.write(`\ncould not start: ${reasonOf(error)}\n`);
     return error instanceof UsageError ? 64 : 1;
   }
-  const stopped = signals.first.then(() => say('stopping (once more to end at once)'));
+  const stopped = signals.first.then(() => {
+    screen.leave();
+    say('stopping (once more to end at once)');
+  });
   void signals.second.then(() => line.kill());
   if (!signals.signal.aborted) {
     say('ready');
@@ -58,12 +62,16 @@ async function main(): Promise<number> {
 
 /** The tour, then the picture for as long as the line runs. */
 async function show(line: Line, { samples, slow, data }: StartOptions, signal: AbortSignal): Promise<void> {
-  const width = terminal ? () => process.stdout.columns ?? 100 : undefined;
-  if (samples === 'tour') {
+  const size = () => ({ width: process.stdout.columns ?? 100, height: (process.stdout.rows ?? 50) - 1 });
+  let tour: TourRow[] = [];
+  const fits = line.organization.settings.domains.some(({ name }) => name === 'corp.example');
+  if (samples === 'tour' && !fits) say('no tour: its mails are for corp.example, which is no domain of this organization');
+  if (samples === 'tour' && fits) {
     say('sending the tour (--samples none leaves it out)');
     try {
-      const journeys = await runTour({ line, sinkDir: path.join(data, 'sink'), screen, slow, width, signal });
+      const journeys = await runTour({ line, sinkDir: path.join(data, 'sink'), screen, slow, size: terminal ? size : undefined, signal });
       if (signal.aborted) return;
+      tour = journeys.map((journey) => rowOf(journey));
       const faults = journeys.flatMap((journey) => differences(journey).map((fault) => `${journey.sample.says}: ${fault}`));
       say(faults.length === 0 ? 'every tour mail ended where it should' : `the tour did not end as it should:\n  ${faults.join('\n  ')}`);
     } catch (error) {
@@ -71,16 +79,19 @@ async function show(line: Line, { samples, slow, data }: StartOptions, signal: A
     }
   }
   // Without a terminal nothing more is asked of the line: it has its machine to itself.
-  if (!terminal || width === undefined) return;
+  if (!terminal) return;
   const depths = await stationDepths(line.endpoints, line.organization);
   while (!signal.aborted) {
-    const stations = (await depths.look()).map((depth) => ({ ...depth, handled: 0 }));
-    screen.show(tableLines({ stations, tour: [] }, width()));
+    const stations = await depths.look();
+    if (signal.aborted) break;
+    const { width, height } = size();
+    screen.show(tableLines({ stations, tour }, width, height));
     await pause(2_000, undefined, { signal }).catch(() => {});
   }
   await depths.close();
 }
 
+process.stdout.on('error', () => {}); // the reader is gone; the line still has to be stopped in order
 process.exitCode = await main();
 // Sockets of the picture and of the brokers' guard may linger; everything that matters has been waited for.
 process.exit();

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setPriority } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePorts } from '@mailrail/testing';
 import type { LogFile } from './log-file.ts';
@@ -29,10 +30,22 @@ export interface SupervisedOptions {
   /** Environment for the port it is to open its admin server on. */
   env: (adminPort: number) => NodeJS.ProcessEnv;
   log: LogFile;
+  /** Scheduling priority, as `nice` has it; 0 is everybody's. */
+  niceness?: number;
   /** It has a new pid. */
   onStart: () => void;
   /** It has died; `waitMs` until it is started again. */
   onDeath: (how: { code: number | null; signal: NodeJS.Signals | null; waitMs: number }) => void;
+}
+
+/** A lower priority is a wish: where the system does not grant it the process runs all the same. */
+function lower(pid: number, niceness: number): void {
+  if (niceness === 0) return;
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // gone already, or not allowed
+  }
 }
 
 /** EX_CONFIG: the configuration is wrong, and stays so. */
@@ -43,7 +56,7 @@ const configurationRefused = 78;
  * however we died. It has a process group of its own, so that Ctrl-C reaches it in our order and not in the terminal's.
  */
 export async function supervise(options: SupervisedOptions): Promise<Supervised> {
-  const { name, args, env, log, onStart, onDeath } = options;
+  const { name, args, env, log, niceness = 0, onStart, onDeath } = options;
   const pauses = restartPauses();
   const ended = new AbortController();
   let child: ChildProcess | undefined;
@@ -68,7 +81,9 @@ export async function supervise(options: SupervisedOptions): Promise<Supervised>
       pause(waitMs, undefined, { signal: ended.signal }).then(start, () => {}); // aborted: no new start
     });
     pauses.started();
-    if (started.pid !== undefined) onStart();
+    if (started.pid === undefined) return;
+    lower(started.pid, niceness);
+    onStart();
   }
   await start();
 

@@ -6,6 +6,23 @@ export interface Signals {
   signal: AbortSignal; // aborted with the first
 }
 
+/** How often it is looked whether the parent still lives. */
+const parentEveryMs = 500;
+
+/**
+ * Calls back once when this process has got another parent than `parent`: the one that was to tell us to stop is gone. Does
+ * nothing for a `parent` that is not our parent at the beginning.
+ */
+export function whenOrphaned(parent: number, tell: () => void): void {
+  if (process.ppid !== parent) return;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    tell();
+  }, parentEveryMs);
+  timer.unref();
+}
+
 /**
  * Waits for the wish to stop. A terminal gives Ctrl-C to every process of the group and npm passes it on besides, so what comes
  * within half a second is the same wish, not impatience.

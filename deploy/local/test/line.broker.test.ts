@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +10,7 @@ import { silentLog } from '@mailrail/telemetry';
 import { commandLine, freshVhost, redisForTests, type TestRedis, type Vhost, waitFor } from '@mailrail/testing';
 import { balance } from '../src/demo/balance.ts';
 import { type Endpoints, type Line, readEndpoints, startLine } from '../src/index.ts';
+import { lockDirectory } from '../src/lock.ts';
 import { plainScreen } from '../src/tour/screen.ts';
 import { differences, runTour } from '../src/tour/tour.ts';
 
@@ -38,7 +39,7 @@ async function tourEndsWell(line: Line): Promise<void> {
   const written: string[] = [];
   const screen = plainScreen({ write: (text: string) => written.push(text) } as unknown as NodeJS.WritableStream); // only `write` is used
   const { signal } = new AbortController();
-  const journeys = await runTour({ line, sinkDir: path.join(dir, 'sink'), screen, slow: false, width: undefined, signal });
+  const journeys = await runTour({ line, sinkDir: path.join(dir, 'sink'), screen, slow: false, size: undefined, signal });
   expect(journeys.flatMap((journey) => differences(journey).map((fault) => `${journey.sample.name}: ${fault}`))).toEqual([]);
   expect(written.filter((text) => text.startsWith('to one person: in the mailbox of ada@corp.example'))).toHaveLength(1);
   const ledger = redisLedger({ url: line.endpoints().redis, log: silentLog });
@@ -143,29 +144,47 @@ test('a wrong organization file stops the start with its mistakes, and leaves no
   await expect(again).rejects.toThrow('/nowhere.yaml: there is no such file');
 });
 
-test('npm start: Ctrl-C stops it with exit code 0; a launcher killed with SIGKILL leaves nothing behind', async () => {
-  const launch = () =>
-    spawn(process.execPath, [path.join(import.meta.dirname, '..', 'src', 'start.ts'), '--data', dir, '--samples', 'none'], {
-      env,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-  const said = async (child: ReturnType<typeof launch>, wanted: string) => {
-    for await (const line of createInterface({ input: child.stdout ?? process.stdin })) if (line.includes(wanted)) return;
-    throw new Error(`it ended without saying ${wanted}`);
-  };
+const root = path.join(import.meta.dirname, '..', '..', '..');
+const launchers = {
+  npm: ['npm', 'start', '--', '--data'],
+  'run.mjs': [process.execPath, 'scripts/run.mjs', 'start', '--data'],
+  'start.ts': [process.execPath, 'deploy/local/src/start.ts', '--data'],
+} as const;
 
-  const first = launch();
-  await said(first, 'endpoints.json');
-  const pids = pidsOf((await readEndpoints(dir)) ?? (await Promise.reject(new Error('no endpoints.json'))));
-  const ended = once(first, 'exit');
-  first.kill('SIGINT');
-  expect(await ended).toEqual([0, null]);
-  expect(pids.filter(isThere)).toEqual([]);
+// Whoever is told to stop, or is killed and can tell nobody: nothing stays.
+test.each([
+  ['npm', 'SIGTERM', [0, null]],
+  ['npm', 'SIGKILL', [null, 'SIGKILL']],
+  ['run.mjs', 'SIGINT', [0, null]],
+  ['start.ts', 'SIGKILL', [null, 'SIGKILL']],
+] as const)(
+  'npm start: %s gets %s',
+  async (name, signal, expected) => {
+    const [command, ...args] = launchers[name];
+    const given = { ...env, AMQP_URL: vhost.amqpUrl, REDIS_URL: redis.redisUrl };
+    const child = spawn(command, [...args, dir, '--samples', 'none'], { cwd: root, env: given, stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit');
+    const lines = createInterface({ input: child.stdout });
+    const endpoints = await waitFor(
+      () => readEndpoints(dir).then((found) => (found?.ready === true && child.exitCode === null ? found : undefined)),
+      {
+        what: 'it is ready',
+        timeoutMs: 60_000,
+      },
+    );
+    lines.on('line', () => {}); // read on, or a full pipe would stop it
+    child.kill(signal);
+    expect(await ended).toEqual(expected);
+    await waitFor(() => pidsOf(endpoints).every((pid) => !isThere(pid)), { what: 'every process ends', timeoutMs: 30_000 });
+    await rm(path.join(dir, 'endpoints.json'), { force: true }); // a killed launcher could not
+    await waitFor(() => startable(), { what: 'the lock is free', timeoutMs: 15_000 });
+  },
+  120_000,
+);
 
-  const second = launch();
-  await said(second, 'endpoints.json');
-  const left = pidsOf((await readEndpoints(dir)) ?? (await Promise.reject(new Error('no endpoints.json'))));
-  second.kill('SIGKILL');
-  await waitFor(() => left.every((pid) => !isThere(pid)), { what: 'every stage ends', timeoutMs: 30_000 });
-  expect(await readFile(path.join(dir, 'endpoints.json'), 'utf8')).toContain('"ready": true'); // nobody was there to remove it; the next start does
-}, 180_000);
+/** Whether the launcher itself, the last to end, is gone. */
+async function startable(): Promise<boolean> {
+  const unlock = await lockDirectory(dir);
+  await unlock();
+  return true;
+}

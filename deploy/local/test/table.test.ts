@@ -31,6 +31,11 @@ test('no line is longer than the terminal is wide', () => {
   }
 });
 
+test('with too few lines, stations that hold nothing are left out', () => {
+  expect(tableLines(picture, 80, 7)).toHaveLength(7);
+  expect(tableLines(picture, 80, 6).filter((line) => line.startsWith('1.gateway.in'))).toEqual([]);
+});
+
 test('without a tour there is only the table of stations', () => {
   expect(tableLines({ ...picture, tour: [] }, 80)).toHaveLength(3);
 });

@@ -3,3 +3,4 @@ export * from './hooks.ts';
 export * from './mail.ts';
 export * from './stations.ts';
 export * from './tracking.ts';
+export * from './versions.ts';

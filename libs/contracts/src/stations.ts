@@ -1,20 +1,9 @@
 import { z } from 'zod';
-import { Address, envelope, Recipient } from './mail.ts';
+import { Address, type Envelope, envelope, Recipient } from './mail.ts';
+import { type Contract, contract, type EncodedMail, writerOf } from './versions.ts';
 
-/**
- * One contract per station, growing along the line. Each schema is `<station>.v<version>`; what an old reader cannot read
- * is a new version beside the old one, and consumers take the current and the previous version (R17).
- */
-export interface Contract<Schema extends z.ZodType = z.ZodType> {
-  readonly station: string;
-  readonly version: number;
-  readonly name: string; // `<station>.v<version>`, the AMQP type of a bag
-  readonly schema: Schema;
-}
-
-function contract<const Station extends string, Schema extends z.ZodType>(station: Station, version: number, schema: Schema) {
-  return { station, version, name: `${station}.v${version}`, schema } satisfies Contract<Schema>;
-}
+// One contract per station, growing along the line. What an old reader cannot read is a new version beside the old one, and
+// consumers take the current and the previous version (R17); docs/upgrading.md shows the steps.
 
 /** Step 1: made durable by a gateway; still in the foreign system's form. */
 export const ForeignMessage = contract('gateway.in', 1, z.object({ ...envelope }));
@@ -121,7 +110,7 @@ export const DeliveryReport = contract(
 );
 export type DeliveryReport = z.output<typeof DeliveryReport.schema>;
 
-/** Every contract in use, newest last; `previous` versions are added here when a station gets a new one. */
+/** Every contract in use. */
 export const contracts = {
   ForeignMessage,
   SubmittedMail,
@@ -135,10 +124,41 @@ export const contracts = {
   DeliveryReport,
 } as const;
 
-/** The contract of a station; connector stations (`connector.<name>`) share one. */
+/** Whose contract a station has: connector stations (`connector.<name>`) share one. */
+function contractName(station: string): string {
+  return station.startsWith('connector.') ? 'connector' : station;
+}
+
+/** The contract of a station. */
 export function contractOf(station: string): Contract {
-  const base = station.startsWith('connector.') ? 'connector' : station;
-  const found = Object.values(contracts).find((one) => one.station === base);
+  const name = contractName(station);
+  const found = Object.values(contracts).find((one) => one.station === name);
   if (found === undefined) throw new RangeError(`no contract for station ${station}`);
   return found;
+}
+
+/** Versions to write where they are not this release's own: name of a contract (`mts-in`, `connector`) -> version. */
+export type WriteVersions = ReadonlyMap<string, number>;
+
+/** Writes a mail as its next station is to get it. */
+export type MailEncoder = (station: string, mail: Envelope) => EncodedMail;
+
+/**
+ * The encoder of one process.
+ *
+ * @param own contracts that stand for those of the same name here.
+ * @throws RangeError for a contract or a version that this release does not have; the encoder does for an unknown station.
+ */
+export function mailEncoder(versions: WriteVersions = new Map(), own: readonly Contract[] = []): MailEncoder {
+  const known: readonly Contract[] = [...Object.values(contracts), ...own];
+  const byName = new Map(known.map((one) => [one.station, one]));
+  const writers = new Map([...byName].map(([name, one]) => [name, writerOf(one, versions.get(name))]));
+  for (const name of versions.keys()) {
+    if (!writers.has(name)) throw new RangeError(`no contract ${name}; there are ${[...writers.keys()].join(', ')}`);
+  }
+  return (station, mail) => {
+    const write = writers.get(contractName(station));
+    if (write === undefined) throw new RangeError(`no contract for station ${station}`);
+    return write(mail);
+  };
 }

@@ -1,6 +1,6 @@
 import { oneLine } from '@mailrail/mail';
+import { openRedis } from '@mailrail/redis';
 import { type Log, silentLog } from '@mailrail/telemetry';
-import { Redis } from 'ioredis';
 
 /** Where a directory cache is shared by pods. Every call may fail; it must then reject, and soon. */
 export interface CacheStore {
@@ -12,7 +12,7 @@ export interface CacheStore {
 }
 
 export interface RedisCacheOptions {
-  url: string;
+  url: string; // one server, a group under Sentinel or a cluster: `parseRedisUrl` of @mailrail/redis
   log?: Log;
   readTimeoutMs?: number; // default 200
 }
@@ -27,14 +27,13 @@ const maxWrites = 64;
  * wait for a server that is away. It reconnects by itself.
  */
 export function redisCacheStore({ url, log = silentLog, readTimeoutMs = 200 }: RedisCacheOptions): CacheStore {
-  const redis = new Redis(url, {
+  const { client: redis, cluster } = openRedis(url, {
     connectionName: 'mailrail.directory-cache',
-    socketTimeout: 5_000, // a connection that stays dumb is a dead one, and what waits on it fails
-    connectTimeout: 2_000,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (times) => Math.min(2_000, 50 * 2 ** Math.min(times, 6)) * (1 + 0.2 * Math.random()),
+    socketTimeoutMs: 5_000, // a connection that stays dumb is a dead one, and what waits on it fails
+    connectTimeoutMs: 2_000,
+    queueWhileAway: false,
+    autoPipelining: false, // whoever calls has gathered already; a cluster gathers by node all the same
+    retryMs: (times) => Math.min(2_000, 50 * 2 ** Math.min(times, 6)) * (1 + 0.2 * Math.random()),
   });
   const inTime = <Value>(answer: Promise<Value>) => withDeadline(answer, readTimeoutMs);
   let writing = 0;
@@ -49,6 +48,8 @@ export function redisCacheStore({ url, log = silentLog, readTimeoutMs = 200 }: R
   });
   return {
     async get(keys) {
+      // One MGET reaches one slot, and these keys lie on all nodes.
+      if (cluster) return inTime(Promise.all(keys.map((key) => redis.get(key))));
       if (keys.length <= keysPerCall) return inTime(redis.mget([...keys]));
       const calls: Promise<(string | null)[]>[] = [];
       for (let at = 0; at < keys.length; at += keysPerCall) calls.push(redis.mget(keys.slice(at, at + keysPerCall)));
@@ -57,9 +58,14 @@ export function redisCacheStore({ url, log = silentLog, readTimeoutMs = 200 }: R
     async set(entries) {
       if (writing >= maxWrites) return; // a cache that is behind is not worth the memory
       writing += 1;
+      const lifetime = (ttlMs: number) => Math.max(1, Math.round(ttlMs));
       try {
+        if (cluster) {
+          await Promise.all(entries.map(({ key, value, ttlMs }) => redis.set(key, value, 'PX', lifetime(ttlMs))));
+          return;
+        }
         const pipeline = redis.pipeline();
-        for (const { key, value, ttlMs } of entries) pipeline.set(key, value, 'PX', Math.max(1, Math.round(ttlMs)));
+        for (const { key, value, ttlMs } of entries) pipeline.set(key, value, 'PX', lifetime(ttlMs));
         const failed = (await pipeline.exec())?.find(([error]) => error !== null)?.[0];
         if (failed !== undefined && failed !== null) throw failed;
       } finally {

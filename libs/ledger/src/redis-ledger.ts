@@ -1,9 +1,10 @@
+import { openRedis } from '@mailrail/redis';
 import type { Log, Metrics } from '@mailrail/telemetry';
-import { Redis } from 'ioredis';
-import type { Count, CountField, Ledger } from './port.ts';
+import { byShard, ledgerKeys } from './ledger-keys.ts';
+import type { Count, CountField, Effect, Ledger } from './port.ts';
 
 export interface RedisLedgerOptions {
-  url: string;
+  url: string; // one server, a group under Sentinel or a cluster: `parseRedisUrl` of @mailrail/redis
   log: Log;
   metrics?: Pick<Metrics, 'ledgerSilent'>;
   /** Distinguishes lines on one Redis. */
@@ -18,8 +19,8 @@ export interface RedisLedgerOptions {
 }
 
 /**
- * Scripts, so that deciding and counting are one step. Every key carries the line's prefix; `counts` is one hash.
- * A count is guarded by its own key, since the same fact may be reported by two stages (accepted).
+ * Scripts, so that deciding and counting are one step. Every key carries the line's prefix; `counts` is one hash, or one for each
+ * shard of a cluster. A count is guarded by its own key, since the same fact may be reported by two stages (accepted).
  */
 const scripts = {
   // KEYS claim, guard, counts; ARGV copyId, ttl, field, by
@@ -62,18 +63,21 @@ end
 return 1`,
 } as const;
 
+/** Keys of the scripts that always take the same number; a cluster finds the node of a call by its first key. */
+const keyCounts: Partial<Record<keyof typeof scripts, number>> = { claim: 3, offer: 1, withdraw: 1 };
+
 /** The ledger on Redis. Calls of one turn of the event loop go out together (pipelined). */
 export function redisLedger(options: RedisLedgerOptions): Ledger {
   const { prefix = 'mailrail:', dedupeWindowMs = 6 * 3_600_000, commandTimeoutMs = 1_000, circuitOpenMs = 2_000, now = Date.now } = options;
-  const redis = new Redis(options.url, {
-    enableAutoPipelining: true,
-    commandTimeout: commandTimeoutMs,
-    connectTimeout: 2_000,
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: true,
-    retryStrategy: (times) => Math.min(100 * 2 ** Math.min(times, 5), 2_000),
+  const { client: redis, cluster } = openRedis(options.url, {
+    commandTimeoutMs,
+    queueWhileAway: true,
+    autoPipelining: true,
+    neverPipelined: ['complete', 'countonce'],
+    retryMs: (times) => Math.min(100 * 2 ** Math.min(times, 5), 2_000),
   });
-  let openUntil = 0;
+  const keys = ledgerKeys(prefix, cluster);
+  const openUntil = new Map<string, number>(); // by shard: in a cluster one node may be away and the others not
   let told = false;
   redis.on('error', (error: Error) => {
     if (!told) options.log.warn('ledger.unreachable', { reason: error.message });
@@ -82,59 +86,109 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
   redis.on('ready', () => {
     if (told) options.log.info('ledger.reachable');
     told = false;
-    openUntil = 0;
+    openUntil.clear();
   });
 
-  const counts = `${prefix}counts`;
-  const guard = (key: string, count: Count) => `${prefix}c:${count.field}:${count.once ?? key}`;
-
   /** Runs a call; anything but an answer in time is silence, and for a moment nobody waits for the next one. */
-  const ask = async <Value>(call: () => Promise<Value>): Promise<Value | 'silent'> => {
-    if (openUntil > now()) {
+  const ask = async <Value>(shard: string, call: () => Promise<Value>): Promise<Value | 'silent'> => {
+    if ((openUntil.get(shard) ?? 0) > now()) {
       options.metrics?.ledgerSilent.inc();
       return 'silent';
     }
     try {
-      return await call();
+      return cluster ? await inTime(call(), commandTimeoutMs) : await call();
     } catch (error) {
-      openUntil = now() + circuitOpenMs;
+      openUntil.set(shard, now() + circuitOpenMs);
       options.metrics?.ledgerSilent.inc();
       options.log.warn('ledger.silent', { reason: error instanceof Error ? error.message : String(error) });
       return 'silent';
     }
   };
-  for (const [name, lua] of Object.entries(scripts)) redis.defineCommand(name, { lua });
+  for (const [name, lua] of Object.entries(scripts)) {
+    const numberOfKeys = Object.entries(keyCounts).find(([one]) => one === name)?.[1];
+    redis.defineCommand(name, { lua, ...(numberOfKeys === undefined ? {} : { numberOfKeys }) });
+  }
   /** A script defined above, by name: ioredis adds them to the client without telling the type. */
-  const script = (name: keyof typeof scripts, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> => {
+  const script = (name: keyof typeof scripts, names: readonly string[], args: readonly (string | number)[]): Promise<unknown> => {
     const command: unknown = Reflect.get(redis, name);
     if (typeof command !== 'function') return Promise.reject(new Error(`script ${name} is not defined`));
-    return Promise.resolve(Reflect.apply(command, redis, [keys.length, ...keys, ...args]));
+    const count = keyCounts[name] === undefined ? [names.length] : [];
+    return Promise.resolve(Reflect.apply(command, redis, [...count, ...names, ...args]));
+  };
+
+  const effectsOf = async (wanted: readonly string[]): Promise<(Effect | undefined)[] | 'silent'> => {
+    const [first = ''] = wanted;
+    const shard = keys.shardOf(first);
+    const answer = await ask(shard, () => redis.mget(wanted.map(keys.of)));
+    return answer === 'silent' ? 'silent' : answer.map((value) => effectOf(value, now()));
+  };
+
+  const countAll = async (entries: readonly { key: string; count: Count }[]): Promise<boolean> => {
+    const answers = await Promise.all(
+      [...byShard(entries, ({ key, count }) => keys.shardOfGuard(key, count))].map(([shard, some]) => {
+        const names = [keys.counts(shard), ...some.map(({ key, count }) => keys.guard(key, count))];
+        const args = [dedupeWindowMs, ...some.flatMap(({ count }) => [count.field, count.by])];
+        return ask(shard, () => script('countonce', names, args));
+      }),
+    );
+    return answers.every((answer) => answer !== 'silent');
+  };
+
+  type Completion = Parameters<Ledger['complete']>[0][number];
+  const completeAll = async (entries: readonly Completion[]): Promise<boolean> => {
+    const answers = await Promise.all(
+      [...byShard(entries, ({ key }) => keys.shardOf(key))].map(([shard, some]) => {
+        const counts = keys.counts(shard);
+        const names = [counts];
+        const args: (string | number)[] = [dedupeWindowMs];
+        for (const { key, outcome, count } of some) {
+          names.push(keys.of(key), count === undefined ? counts : keys.guard(key, count));
+          args.push(outcome, count?.field ?? '', count?.by ?? 0);
+        }
+        return ask(shard, () => script('complete', names, args));
+      }),
+    );
+    return answers.every((answer) => answer !== 'silent');
+  };
+  const isApart = (key: string, count: Count) => keys.shardOfGuard(key, count) !== keys.shardOf(key);
+
+  const effects: Ledger['effects'] = async (wanted) => {
+    if (wanted.length === 0) return [];
+    const shards = [...byShard(wanted, keys.shardOf).values()];
+    if (shards.length === 1) return effectsOf(wanted);
+    const found = new Map<string, Effect | undefined>();
+    const answers = await Promise.all(shards.map(effectsOf));
+    for (const [at, some] of shards.entries()) {
+      const answer = answers[at];
+      if (answer === undefined || answer === 'silent') return 'silent';
+      for (const [index, key] of some.entries()) found.set(key, answer[index]);
+    }
+    return wanted.map((key) => found.get(key));
   };
 
   return {
     async claim(key, copyId, count) {
-      const answer = await ask(() =>
+      const shard = keys.shardOf(key);
+      const counts = keys.counts(shard);
+      const apart = count !== undefined && isApart(key, count) ? [{ key, count }] : [];
+      const here = apart.length > 0 ? undefined : count;
+      const answer = await ask(shard, () =>
         script(
           'claim',
-          [`${prefix}${key}`, count === undefined ? counts : guard(key, count), counts],
-          [copyId, dedupeWindowMs, count?.field ?? '', count?.by ?? 0],
+          [keys.of(key), here === undefined ? counts : keys.guard(key, here), counts],
+          [copyId, dedupeWindowMs, here?.field ?? '', here?.by ?? 0],
         ),
       );
-      return answer === 'silent' ? 'silent' : answer === 1 ? 'mine' : 'other';
-    },
-    async effects(keys) {
-      if (keys.length === 0) return [];
-      const answer = await ask(() => redis.mget(keys.map((key) => `${prefix}${key}`)));
       if (answer === 'silent') return 'silent';
-      return answer.map((value) => {
-        if (value === null) return undefined;
-        if (value.startsWith('d')) return { kind: 'done', outcome: value.slice(1) };
-        const untilMs = Number(value.slice(1, value.indexOf(':')));
-        return untilMs > now() ? { kind: 'offered', untilMs, copyId: value.slice(value.indexOf(':') + 1) } : undefined;
-      });
+      if (answer !== 1) return 'other';
+      // After a crash in between the same copy comes again, finds its claim and counts.
+      return (await countAll(apart)) ? 'mine' : 'silent';
     },
+    effects,
     async offer(key, copyId, untilMs) {
-      const answer = await ask(() => script('offer', [`${prefix}${key}`], [copyId, Math.round(untilMs), now(), dedupeWindowMs]));
+      const answer = await ask(keys.shardOf(key), () =>
+        script('offer', [keys.of(key)], [copyId, Math.round(untilMs), now(), dedupeWindowMs]),
+      );
       if (answer === 'silent') return { kind: 'silent' };
       const text = String(answer);
       if (text === 'ok') return { kind: 'offered' };
@@ -142,53 +196,54 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
       return { kind: 'held', untilMs: Number(text.slice(1, text.indexOf(':'))) };
     },
     async withdraw(key, copyId) {
-      await ask(() => script('withdraw', [`${prefix}${key}`], [copyId]));
+      await ask(keys.shardOf(key), () => script('withdraw', [keys.of(key)], [copyId]));
     },
     async complete(entries) {
       if (entries.length === 0) return true;
-      const keys = [counts];
-      const args: (string | number)[] = [dedupeWindowMs];
-      for (const { key, outcome, count } of entries) {
-        keys.push(`${prefix}${key}`, count === undefined ? counts : guard(key, count));
-        args.push(outcome, count?.field ?? '', count?.by ?? 0);
-      }
-      return (await ask(() => script('complete', keys, args))) !== 'silent';
+      const apart = entries.filter(({ key, count }) => count !== undefined && isApart(key, count));
+      if (apart.length === 0) return completeAll(entries);
+      // Counted first: a crash in between leaves a count that the repeat finds made, never an effect that nobody counted.
+      const before = await effects(apart.map(({ key }) => key));
+      if (before === 'silent') return false;
+      const fresh = apart.filter((_, at) => before[at]?.kind !== 'done');
+      if (!(await countAll(fresh.flatMap(({ key, count }) => (count === undefined ? [] : [{ key, count }]))))) return false;
+      return completeAll(entries.map((one) => (apart.includes(one) ? { key: one.key, outcome: one.outcome } : one)));
     },
     async countOnce(entries) {
-      if (entries.length === 0) return true;
-      const keys = [counts, ...entries.map(({ key, count }) => guard(key, count))];
-      const args = [dedupeWindowMs, ...entries.flatMap(({ count }) => [count.field, count.by])];
-      return (await ask(() => script('countonce', keys, args))) !== 'silent';
+      return entries.length === 0 || countAll(entries);
     },
     async counts() {
-      const answer = await ask(() => redis.hgetall(counts));
-      if (answer === 'silent') return 'silent';
+      const answers = await Promise.all(keys.shards.map((shard) => ask(shard, () => redis.hgetall(keys.counts(shard)))));
       const known: Partial<Record<CountField, number>> = {};
-      for (const [field, value] of Object.entries(answer)) if (isCountField(field)) known[field] = Number(value);
+      for (const answer of answers) {
+        if (answer === 'silent') return 'silent';
+        for (const [field, value] of Object.entries(answer)) if (isCountField(field)) known[field] = (known[field] ?? 0) + Number(value);
+      }
       return known;
     },
     crash: {
       async begin(key) {
-        return ask(async () => {
-          const times = await redis.incr(`${prefix}crash:${key}`);
-          await redis.pexpire(`${prefix}crash:${key}`, dedupeWindowMs);
+        const name = keys.of(`crash:${key}`);
+        return ask(keys.shardOf(key), async () => {
+          const times = await redis.incr(name);
+          await redis.pexpire(name, dedupeWindowMs);
           return times;
         });
       },
       async end(key) {
-        await ask(() => redis.del(`${prefix}crash:${key}`));
+        await ask(keys.shardOf(key), () => redis.del(keys.of(`crash:${key}`)));
       },
     },
     destinations: {
       async get(name) {
-        const answer = await ask(() => redis.hgetall(`${prefix}dest:${name}`));
+        const answer = await ask(keys.shardOf(name), () => redis.hgetall(keys.of(`dest:${name}`)));
         if (answer === 'silent') return 'silent';
         const { backoffUntil = '0', reason = '', failures = '0', slots = '0' } = answer;
         return { slots: Number(slots), backoffUntil: Number(backoffUntil), reason, failures: Number(failures) };
       },
       async fail(name, reason, backoffMs) {
-        const key = `${prefix}dest:${name}`;
-        await ask(async () => {
+        const key = keys.of(`dest:${name}`);
+        await ask(keys.shardOf(name), async () => {
           await Promise.all([
             redis.hincrby(key, 'failures', 1),
             redis.hset(key, { reason: reason.slice(0, 300), backoffUntil: Math.round(now() + backoffMs) }),
@@ -197,10 +252,12 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
         });
       },
       async succeed(name) {
-        await ask(() => redis.del(`${prefix}dest:${name}`));
+        await ask(keys.shardOf(name), () => redis.del(keys.of(`dest:${name}`)));
       },
       async probe(name, periodMs) {
-        const answer = await ask(() => redis.set(`${prefix}probe:${name}`, '1', 'PX', Math.max(1, Math.round(periodMs)), 'NX'));
+        const answer = await ask(keys.shardOf(name), () =>
+          redis.set(keys.of(`probe:${name}`), '1', 'PX', Math.max(1, Math.round(periodMs)), 'NX'),
+        );
         return answer === 'silent' || answer === 'OK';
       },
     },
@@ -208,6 +265,24 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
       redis.disconnect();
     },
   };
+}
+
+function effectOf(value: string | null | undefined, at: number): Effect | undefined {
+  if (value === null || value === undefined) return undefined;
+  if (value.startsWith('d')) return { kind: 'done', outcome: value.slice(1) };
+  const untilMs = Number(value.slice(1, value.indexOf(':')));
+  return untilMs > at ? { kind: 'offered', untilMs, copyId: value.slice(value.indexOf(':') + 1) } : undefined;
+}
+
+/** In a cluster a call may wait for a node, for slots and for redirections, each with a limit of its own: this is the one on all. */
+async function inTime<Value>(answer: Promise<Value>, timeoutMs: number): Promise<Value> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 const countFields: readonly CountField[] = [

@@ -38,9 +38,16 @@ export function parseDateTime(value: string): number | undefined {
   return offsetMinutes === undefined ? undefined : Date.UTC(year, month, day, hour, minute - offsetMinutes, second);
 }
 
+let lastSecond = Number.NaN;
+let lastText = '';
+
 /** RFC 5322 §3.3 in UTC: `Mon, 23 Nov 2026 10:00:00 +0000`. @param at milliseconds since the epoch. */
 export function formatDateTime(at: number): string {
-  return new Date(at).toUTCString().replace('GMT', '+0000');
+  const second = Math.floor(at / 1_000);
+  if (second === lastSecond) return lastText; // nearly every call is about the second of the call before
+  lastText = new Date(second * 1_000).toUTCString().replace('GMT', '+0000');
+  lastSecond = second;
+  return lastText;
 }
 
 function fullYear(text: string): number {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { v5, v7 } from 'uuid';
 
 /** A new root identity, UUIDv7: sorts by time of acceptance and carries it. Given once at a gateway, never changed (R1). */
@@ -5,9 +6,9 @@ export function newRootId(): string {
   return v7();
 }
 
-/** A new identity for one publication of a mail (`copyId`), UUIDv7. */
+/** A new identity for one publication of a mail (`copyId`): random, since a copy's time says nothing and this is made at every hop. */
 export function newCopyId(): string {
-  return v7();
+  return randomUUID();
 }
 
 /**

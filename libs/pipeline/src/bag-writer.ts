@@ -1,5 +1,5 @@
 import type { Bus } from '@mailrail/broker';
-import { contractOf, type Envelope, maxBagBytes, maxMailsPerBag } from '@mailrail/contracts';
+import { type Envelope, type MailEncoder, mailEncoder, maxBagBytes, maxMailsPerBag } from '@mailrail/contracts';
 import { domainOf } from '@mailrail/mail';
 import type { Metrics } from '@mailrail/telemetry';
 import { exchanges, laneAt, routingKey } from '@mailrail/topology';
@@ -35,6 +35,7 @@ export class BagWriter {
   readonly #bus: Pick<Bus, 'publish'>;
   readonly #metrics: Pick<Metrics, 'bagMails' | 'published'> | undefined;
   readonly #maxGapMs: number;
+  readonly #encode: MailEncoder;
   readonly #open = new Map<string, OpenBag>(); // by way: the bag that still takes mails
   readonly #leftAt = new Map<string, number>(); // by way, for as long as it matters
   #due: NodeJS.Timeout | undefined;
@@ -42,7 +43,13 @@ export class BagWriter {
   #perSecond = 0; // mails, over all ways, smoothed
   #sentAt = 0;
 
-  constructor(bus: Pick<Bus, 'publish'>, metrics?: Pick<Metrics, 'bagMails' | 'published'>, gapMs = maxGapMs) {
+  constructor(
+    bus: Pick<Bus, 'publish'>,
+    metrics?: Pick<Metrics, 'bagMails' | 'published'>,
+    gapMs = maxGapMs,
+    encode: MailEncoder = mailEncoder(),
+  ) {
+    this.#encode = encode;
     this.#bus = bus;
     this.#metrics = metrics;
     this.#maxGapMs = gapMs;
@@ -57,8 +64,9 @@ export class BagWriter {
   add(station: string, mail: Envelope, epoch?: number): Promise<void> {
     const destination = 'destination' in mail && typeof mail.destination === 'string' ? mail.destination : '';
     const key = routingKey(station, laneAt(station, mail.lane));
-    const way = `${key} ${destination} ${epoch ?? ''}`;
-    const json = JSON.stringify(mail);
+    const { schema, mail: written } = this.#encode(station, mail);
+    const way = `${key} ${schema} ${destination} ${epoch ?? ''}`;
+    const json = JSON.stringify(written);
     const bytes = Buffer.byteLength(json);
     return new Promise((resolve, reject) => {
       let bag = this.#open.get(way);
@@ -67,7 +75,7 @@ export class BagWriter {
         bag = undefined;
       }
       if (bag === undefined) {
-        bag = { station, key, schema: contractOf(station).name, epoch, entries: [], bytes: 64 };
+        bag = { station, key, schema, epoch, entries: [], bytes: 64 };
         this.#open.set(way, bag);
       }
       bag.entries.push({ json, bytes, mail, resolve, reject });

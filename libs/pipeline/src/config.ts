@@ -1,4 +1,22 @@
+import { mailEncoder } from '@mailrail/contracts';
 import { z } from 'zod';
+
+/** `mts-in=1,connector=2` -> versions by contract; each must be one that this release can write. */
+const writeVersions = z.string().transform((text, context): ReadonlyMap<string, number> => {
+  const versions = new Map<string, number>();
+  try {
+    for (const one of text.split(',').map((word) => word.trim())) {
+      if (one === '') continue;
+      const [, name, version] = /^([a-z][a-z0-9.-]*)=(\d{1,4})$/.exec(one) ?? [];
+      if (name === undefined) throw new RangeError(`${one}: CONTRACT=VERSION, for example mts-in=1`);
+      versions.set(name, Number(version));
+    }
+    mailEncoder(versions);
+  } catch (error) {
+    context.addIssue(error instanceof Error ? error.message : String(error));
+  }
+  return versions;
+});
 
 /** What every service reads from its environment; a service's own `config.ts` spreads this into its schema. */
 export const serviceConfig = {
@@ -9,6 +27,9 @@ export const serviceConfig = {
   ADMIN_HOST: z.string().default('127.0.0.1').describe('address of the admin port (health, metrics)'),
   ADMIN_PORT: z.coerce.number().int().min(0).max(65_535).default(0).describe('admin port; 0 takes a free one'),
   PREFETCH: z.coerce.number().int().min(1).max(1_000).default(64).describe('bags held unacknowledged'),
+  WRITE_VERSIONS: writeVersions
+    .default(new Map())
+    .describe('contract versions to write instead of this release’s own, `mts-in=1,connector=1`: to go back a release'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info').describe('least level that is logged'),
 };
 const ServiceConfig = z.object(serviceConfig);

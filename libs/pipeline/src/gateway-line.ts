@@ -1,5 +1,5 @@
 import { openBus, PublishError } from '@mailrail/broker';
-import type { Envelope, TrackingEvent } from '@mailrail/contracts';
+import { type Envelope, mailEncoder, type TrackingEvent } from '@mailrail/contracts';
 import type { FastifyInstance } from 'fastify';
 import { openAdmin } from './admin.ts';
 import { BagWriter } from './bag-writer.ts';
@@ -37,7 +37,7 @@ const maxGapMs = 4;
 export async function openGatewayLine(
   options: StageBase & {
     stage: string;
-    config: Pick<ServiceConfig, 'AMQP_URL' | 'ADMIN_HOST' | 'ADMIN_PORT'>;
+    config: Pick<ServiceConfig, 'AMQP_URL' | 'ADMIN_HOST' | 'ADMIN_PORT'> & Partial<Pick<ServiceConfig, 'WRITE_VERSIONS'>>;
     ready?: () => string | undefined;
     adminRoutes?: (app: FastifyInstance) => void;
     confirmTimeoutMs?: number;
@@ -45,7 +45,7 @@ export async function openGatewayLine(
 ): Promise<GatewayLine> {
   const { stage, config, log, metrics, confirmTimeoutMs = confirmWithinMs } = options;
   const bus = openBus({ url: config.AMQP_URL, name: stage, log, metrics, probeEveryMs: 1_000, confirmTimeoutMs });
-  const writer = new BagWriter(bus, metrics, maxGapMs);
+  const writer = new BagWriter(bus, metrics, maxGapMs, mailEncoder(config.WRITE_VERSIONS));
   const tracker = new Tracker(bus, stage);
   let waiting = 0;
 

@@ -1,5 +1,5 @@
 import type { Bus } from '@mailrail/broker';
-import type { Envelope } from '@mailrail/contracts';
+import type { Envelope, MailEncoder } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
 import { newCopyId, oneLine } from '@mailrail/mail';
 import type { Log, Metrics } from '@mailrail/telemetry';
@@ -16,12 +16,13 @@ export interface ParkingDeps {
   log: Log;
   metrics: Pick<Metrics, 'badmail'>;
   content: Pin | undefined;
+  encode: MailEncoder;
   stage: string;
   station: string;
 }
 
 /** Puts what cannot be worked into the badmail lane of its station, with the reason and a return ticket a person can read in the console. */
-export function parking({ bus, ledger, log, metrics, content, stage, station }: ParkingDeps) {
+export function parking({ bus, ledger, log, metrics, content, encode, stage, station }: ParkingDeps) {
   const publish = (body: Buffer, type: string, headers: Record<string, string | number>, epoch: number) =>
     bus.publish(
       {
@@ -37,14 +38,15 @@ export function parking({ bus, ledger, log, metrics, content, stage, station }: 
 
   return {
     /** A mail that was read. */
-    async mail(mail: Envelope, schema: string, reason: string, cause: string, epoch: number): Promise<void> {
+    async mail(mail: Envelope, reason: string, cause: string, epoch: number): Promise<void> {
       try {
         await content?.hold(mail.content.ref);
       } catch (error) {
         // The mail is parked all the same: a person finds it, and the reason why its body may not outlive retention.
         log.error('badmail.not-pinned', { mailId: mail.mailId, reason: error instanceof Error ? error.message : String(error) });
       }
-      const body = Buffer.from(JSON.stringify({ schema, mails: [mail] }));
+      const { schema, mail: written } = encode(station, mail);
+      const body = Buffer.from(JSON.stringify({ schema, mails: [written] }));
       await publish(
         body,
         schema,

@@ -1,5 +1,5 @@
 import { openBus } from '@mailrail/broker';
-import type { Contract } from '@mailrail/contracts';
+import { type Contract, mailEncoder } from '@mailrail/contracts';
 import { queueName, stations } from '@mailrail/topology';
 import { openAdmin } from './admin.ts';
 import { BagWriter } from './bag-writer.ts';
@@ -37,11 +37,13 @@ export async function runService<C extends Contract>(options: ServiceOptions<C> 
     },
   });
   const tracker = new Tracker(bus, stage);
+  const encode = mailEncoder(config.WRITE_VERSIONS, [options.consumes]);
   runner = new StageRunner(options, {
     bus,
-    writer: new BagWriter(bus, metrics),
+    writer: new BagWriter(bus, metrics, undefined, encode),
     tracker,
-    parking: parking({ bus, ledger, log, metrics, content: options.content, stage, station }),
+    encode,
+    parking: parking({ bus, ledger, log, metrics, content: options.content, encode, stage, station }),
     schedule: options.schedule ?? (() => organization.current().settings.schedule),
     ...(options.clock === undefined ? {} : { now: options.clock }),
     ...(options.hooks === undefined ? {} : { hooks: options.hooks }),

@@ -1,4 +1,4 @@
-import type { Contract, Envelope, Hooks, Marks } from '@mailrail/contracts';
+import type { Contract, Envelope, Hooks, Marks, WriteVersions } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
 import type { OrganizationSource, RetrySchedule } from '@mailrail/organization';
 import type { Log, Metrics } from '@mailrail/telemetry';
@@ -17,7 +17,14 @@ export interface ServiceOptions<C extends Contract> {
   stage: string; // service and role: `store-driver.submit`
   station: string; // whose queue it consumes
   consumes: C;
-  config: { AMQP_URL: string; REDIS_URL: string; ADMIN_HOST: string; ADMIN_PORT: number; PREFETCH?: number | undefined };
+  config: {
+    AMQP_URL: string;
+    REDIS_URL: string;
+    ADMIN_HOST: string;
+    ADMIN_PORT: number;
+    PREFETCH?: number | undefined;
+    WRITE_VERSIONS?: WriteVersions;
+  };
   organization: OrganizationSource;
   ledger: Ledger;
   log: Log;

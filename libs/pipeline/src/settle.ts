@@ -17,8 +17,7 @@ type Later = Extract<Emit, { kind: 'later' }>;
  */
 export function settlement(
   options: Pick<ServiceOptions<never>, 'stage' | 'station' | 'metrics'>,
-  { bus, writer, tracker, parking, schedule }: RunnerDeps,
-  schema: string,
+  { bus, writer, tracker, parking, schedule, encode }: RunnerDeps,
   epoch: number,
 ) {
   const { stage, station, metrics } = options;
@@ -129,7 +128,7 @@ export function settlement(
         await pass({ kind: 'mail', station: 'aq.reports', mail: allFailed(mail, outcome.status, outcome.reason, stage) }, now);
         return;
       case 'poison':
-        await parking.mail(mail, schema, outcome.reason, 'poison', epoch);
+        await parking.mail(mail, outcome.reason, 'poison', epoch);
         tracker.tell({
           at: now,
           event: 'badmail',
@@ -149,11 +148,12 @@ export function settlement(
   function toLadder(mail: Envelope, remainingMs: number, now: number): Promise<void> {
     const rung = rungFor(remainingMs);
     metrics.retries.inc({ rung: rung.name });
+    const { schema, mail: written } = encode(station, mail);
     return bus.publish(
       {
         exchange: exchanges.mail,
         key: rungQueue(rung.name),
-        body: Buffer.from(JSON.stringify({ schema, mails: [mail] })),
+        body: Buffer.from(JSON.stringify({ schema, mails: [written] })),
         messageId: mail.copyId,
         type: schema,
         headers: {

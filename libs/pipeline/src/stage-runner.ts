@@ -1,7 +1,20 @@
 import { type Bus, type Delivery, PublishError } from '@mailrail/broker';
-import { Bag, type Contract, type Envelope, type Hooks, type Marks, noHooks, noMarks, parseSchemaName } from '@mailrail/contracts';
+import {
+  Bag,
+  type Contract,
+  type Envelope,
+  type Hooks,
+  type MailEncoder,
+  type MailReader,
+  type Marks,
+  noHooks,
+  noMarks,
+  parseSchemaName,
+  readerOf,
+} from '@mailrail/contracts';
 import { newCopyId, oneLine } from '@mailrail/mail';
 import type { RetrySchedule } from '@mailrail/organization';
+import type { InHand } from '@mailrail/telemetry';
 import { exchanges, laneAt, routingKey, rungQueue } from '@mailrail/topology';
 import { prettifyError } from 'zod';
 import type { BagWriter } from './bag-writer.ts';
@@ -10,6 +23,7 @@ import { transient } from './outcome.ts';
 import type { Parking } from './parking.ts';
 import { Semaphore } from './semaphore.ts';
 import type { HandleContext, ServiceOptions } from './service.ts';
+import { sentAtMs } from './sent-at.ts';
 import { settlement } from './settle.ts';
 import type { Tracker } from './tracker.ts';
 import { dueToleranceMs } from './ladder.ts';
@@ -24,8 +38,10 @@ const newerVersionWaits = 60; // a minute each (R17)
 interface BagInHand {
   delivery: Delivery;
   schema: string;
+  read: MailReader;
   open: number; // mails not settled yet
   takenAt: number;
+  sentAt: number; // published, or come back from the ladder
   mails: MailInHand[];
   acked: boolean;
 }
@@ -35,13 +51,14 @@ interface MailInHand {
   mail: Envelope | undefined;
   settled: boolean;
   abandoned: boolean; // re-published by B4; whatever its handler decides is dropped
-  abort: AbortController;
+  abort: AbortController | undefined; // made when the handler asks for its signal
 }
 
 export interface RunnerDeps {
   bus: Pick<Bus, 'publish' | 'epoch'>;
   writer: BagWriter;
   tracker: Tracker;
+  encode: MailEncoder;
   parking: Parking;
   schedule: () => RetrySchedule;
   hooks?: Hooks;
@@ -69,6 +86,18 @@ export class StageRunner<C extends Contract> {
     this.#hooks = deps.hooks ?? noHooks;
     this.#places = new Semaphore(options.concurrency ?? 256);
     this.#watch = setInterval(() => this.#look(), 1_000);
+    options.metrics.observeInHand(() => this.inHand());
+  }
+
+  /** For a scrape: walks the bags in hand, a few hundred at most. */
+  inHand(): InHand {
+    let mails = 0;
+    let oldestSentAtMs: number | undefined;
+    for (const bag of this.#inHand) {
+      mails += bag.open;
+      if (oldestSentAtMs === undefined || bag.sentAt < oldestSentAtMs) oldestSentAtMs = bag.sentAt;
+    }
+    return { mails, bags: this.#inHand.size, oldestSentAtMs };
   }
 
   get hooks(): Hooks {
@@ -115,42 +144,44 @@ export class StageRunner<C extends Contract> {
     }
     const wrapper = Bag.safeParse(json);
     const name = wrapper.success ? parseSchemaName(wrapper.data.schema) : undefined;
-    if (!wrapper.success || name === undefined || (name.station !== consumes.station && name.version <= consumes.version)) {
-      const reason = wrapper.success ? `schema ${wrapper.data.schema} does not belong here` : `not a bag: ${prettifyError(wrapper.error)}`;
-      await this.#surely(delivery.epoch, () => parking.message(delivery.content, type, reason, 'unreadable message', delivery.epoch));
+    const read = name?.station === consumes.station ? readerOf(consumes, name.version) : undefined;
+    if (!wrapper.success || read === undefined || read === 'older') {
+      const reason = wrapper.success
+        ? `schema ${wrapper.data.schema} ${read === 'older' ? 'is read no longer' : 'does not belong here'}`
+        : `not a bag: ${prettifyError(wrapper.error)}`;
+      const cause = read === 'older' ? 'unknown version' : 'unreadable message';
+      await this.#surely(delivery.epoch, () => parking.message(delivery.content, type, reason, cause, delivery.epoch));
       delivery.ack();
       return;
     }
-    if (name.version > consumes.version) {
+    if (read === 'newer') {
       await this.#surely(delivery.epoch, () => this.#newer(delivery, type, wrapper.data.schema));
       delivery.ack();
       return;
     }
 
+    const takenAt = this.#now();
+    const sentAt = sentAtMs(delivery.properties.headers);
     const bag: BagInHand = {
       delivery,
       schema: wrapper.data.schema,
+      read,
       open: wrapper.data.mails.length,
-      takenAt: this.#now(),
+      takenAt,
+      sentAt: sentAt ?? takenAt,
       mails: wrapper.data.mails.map((raw, index) => ({
         raw,
         index,
         mail: undefined,
         settled: false,
         abandoned: false,
-        abort: new AbortController(),
+        abort: undefined,
       })),
       acked: false,
     };
     this.#inHand.add(bag);
-    metrics.bagsInHand.set(this.#inHand.size);
-    metrics.inHand.inc(bag.open);
-    const sentAt = Number(delivery.properties.headers?.['sent-at-ms'] ?? Number.NaN);
-    if (!Number.isNaN(sentAt)) {
-      const ageSeconds = Math.max(0, bag.takenAt - sentAt) / 1_000;
-      metrics.waitSeconds.observe(ageSeconds);
-      metrics.oldestSeconds.set(ageSeconds);
-    }
+    metrics.takenBagMails.observe(bag.open);
+    if (sentAt !== undefined) metrics.waitSeconds.observe(Math.max(0, takenAt - sentAt) / 1_000);
     if (Number(delivery.properties.headers?.['x-delivery-count'] ?? 0) > 0) {
       // Redelivered: one by one, so that the mail whose process dies is known by name (R7, B5).
       for (const item of bag.mails) await this.#workOne(bag, item, true);
@@ -163,7 +194,7 @@ export class StageRunner<C extends Contract> {
   async #workOne(bag: BagInHand, item: MailInHand, redelivered: boolean): Promise<void> {
     const { epoch } = bag.delivery;
     try {
-      const parsed = this.#options.consumes.schema.safeParse(item.raw);
+      const parsed = bag.read(item.raw);
       if (!parsed.success) {
         const bagId = String(bag.delivery.properties.messageId ?? '');
         const reason = `mail does not fit ${bag.schema}: ${prettifyError(parsed.error)}`;
@@ -208,7 +239,7 @@ export class StageRunner<C extends Contract> {
     const { log, metrics, station } = this.#options;
     const now = this.#now();
     const startedAt = performance.now();
-    const settle = settlement(this.#options, this.#deps, bag.schema, bag.delivery.epoch);
+    const settle = settlement(this.#options, this.#deps, bag.delivery.epoch);
     let outcome = decided ?? this.#beforeHandling(mail, now);
     if (outcome === undefined) {
       const claimed = await this.#claims(mail);
@@ -223,7 +254,7 @@ export class StageRunner<C extends Contract> {
         });
         return;
       }
-      outcome = await this.#decide(mail, { now, signal: item.abort.signal, redelivered: bag.delivery.redelivered });
+      outcome = await this.#decide(mail, contextOf(item, now, bag.delivery.redelivered));
     }
     if (item.abandoned) return;
     const handledMs = performance.now() - startedAt;
@@ -362,7 +393,6 @@ export class StageRunner<C extends Contract> {
   #settled(bag: BagInHand, item: MailInHand): void {
     if (item.settled || item.abandoned) return;
     item.settled = true;
-    this.#options.metrics.inHand.dec();
     bag.open -= 1;
     if (bag.open > 0) return;
     this.#ack(bag);
@@ -377,16 +407,13 @@ export class StageRunner<C extends Contract> {
   #forget(bag: BagInHand): void {
     for (const item of bag.mails) {
       item.abandoned = true;
-      item.abort.abort();
+      item.abort?.abort();
     }
-    if (!this.#inHand.has(bag)) return;
-    this.#options.metrics.inHand.dec(bag.open);
-    this.#remove(bag);
+    if (this.#inHand.has(bag)) this.#remove(bag);
   }
 
   #remove(bag: BagInHand): void {
     this.#inHand.delete(bag);
-    this.#options.metrics.bagsInHand.set(this.#inHand.size);
     if (this.#inHand.size > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -414,7 +441,7 @@ export class StageRunner<C extends Contract> {
             body: Buffer.from(JSON.stringify({ schema: bag.schema, mails: [item.raw] })),
             messageId: newCopyId(),
             type: bag.schema,
-            headers: { mails: 1, 'mail-id': item.mail?.mailId ?? '', 'sent-at-ms': this.#now(), reason: 'slow in its bag' },
+            headers: { mails: 1, 'mail-id': item.mail?.mailId ?? '', 'sent-at-ms': bag.sentAt, reason: 'slow in its bag' },
           },
           bag.delivery.epoch,
         ),
@@ -423,9 +450,20 @@ export class StageRunner<C extends Contract> {
     for (const item of slow) {
       if (item.settled) continue;
       item.abandoned = true;
-      item.abort.abort();
-      this.#options.metrics.inHand.dec();
+      item.abort?.abort();
     }
     this.#ack(bag);
   }
+}
+
+function contextOf(item: MailInHand, now: number, redelivered: boolean): HandleContext {
+  return {
+    now,
+    redelivered,
+    get signal() {
+      item.abort ??= new AbortController();
+      if (item.abandoned) item.abort.abort();
+      return item.abort.signal;
+    },
+  };
 }

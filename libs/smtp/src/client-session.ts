@@ -39,7 +39,6 @@ export class ClientSession {
   #unsaid: number[] = []; // recipients whose RCPT is still to be sent
   #mailRefused = false;
   #dataAccepted = false;
-  #discarding = false; // 354 came although nobody was accepted: an empty message ends it
   #stuffer = new DotStuffer();
 
   /** @param emit is called while the session works; it may call back. */
@@ -86,7 +85,7 @@ export class ClientSession {
     const whole = unsupportedMail(mail, this.#offered);
     this.#answers = mail.recipients.map((recipient) => whole ?? unsupportedRecipient(recipient, this.#offered));
     this.#sendable = this.#answers.flatMap((answer, at) => (answer === undefined ? [at] : []));
-    this.#mailRefused = this.#dataAccepted = this.#discarding = false;
+    this.#mailRefused = this.#dataAccepted = false;
     this.#stuffer = new DotStuffer();
     if (this.#sendable.length === 0) return this.#answered('clean');
 
@@ -263,7 +262,7 @@ export class ClientSession {
         this.#step = 'content';
         return this.#emit({ kind: 'content' });
       }
-      this.#discarding = true;
+      // 354 although nobody was accepted: an empty message ends it (RFC 2920 §3.1).
       this.#step = 'final';
       return this.#say('.\r\n');
     }
@@ -279,10 +278,8 @@ export class ClientSession {
   }
 
   #finalReply(reply: RemoteReply): void {
-    if (!this.#discarding) {
-      if (reply.code >= 300 && reply.code < 400) return this.#lost('the server gave a reply that fits no command of ours');
-      this.#settle('content', reply);
-    }
+    if (reply.code >= 300 && reply.code < 400) return this.#lost('the server gave a reply that fits no command of ours');
+    this.#settle('content', reply);
     this.#answered(reply.code === 421 ? 'broken' : 'clean', reply);
   }
 
@@ -310,7 +307,7 @@ export class ClientSession {
   }
 
   #unanswered(reason: string): RecipientAnswer {
-    return { kind: 'lost', afterDot: this.#step === 'final' && !this.#discarding, reason };
+    return { kind: 'lost', afterDot: this.#step === 'final', reason };
   }
 
   /** The session ends without the server's word; who has no answer is lost. */

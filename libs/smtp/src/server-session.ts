@@ -395,7 +395,7 @@ export class ServerSession {
         return this.#reply(said(replies.authenticated, answer.text));
       case 'starttls':
         this.#forget();
-        this.#input.discard();
+        this.#input.discard(); // and what came while the host made up its mind
         this.#reply(replies.readyForTls);
         this.#phase = 'tls';
         return this.#flush();

@@ -2,9 +2,23 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Every metric of every service, declared once. Label values come from fixed sets: stage, station, outcome, cause; never from a message. */
-export function createMetrics(stage: string) {
+/** What a stage has in hand at this moment. */
+export interface InHand {
+  mails: number; // taken and not yet settled
+  bags: number; // taken and not yet acknowledged
+  /** When the oldest of them was published, milliseconds since the epoch; `undefined` with nothing in hand. */
+  oldestSentAtMs: number | undefined;
+}
+const nothing: InHand = { mails: 0, bags: 0, oldestSentAtMs: undefined };
+
+/**
+ * Every metric of every service, declared once. Label values come from fixed sets: stage, station, outcome, cause; never from a message.
+ *
+ * @param now milliseconds since the epoch, the clock that publications are stamped by.
+ */
+export function createMetrics(stage: string, now: () => number = Date.now) {
   const registry = new Registry();
+  let inHand = () => nothing;
   registry.setDefaultLabels({ stage });
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -23,11 +37,42 @@ export function createMetrics(stage: string) {
       buckets: seconds,
       registers,
     }),
-    inHand: new Gauge({ name: 'mailrail_mails_in_hand', help: 'mails taken and not yet settled', registers }),
-    bagsInHand: new Gauge({ name: 'mailrail_bags_in_hand', help: 'bags taken and not yet acknowledged', registers }),
+    /**
+     * Says what these three gauges are to ask at each scrape. A gauge that is set when something happens keeps its last value
+     * while nothing does: an idle stage would show the age of a mail that is long gone.
+     */
+    observeInHand: (source: () => InHand) => {
+      inHand = source;
+    },
+    inHand: new Gauge({
+      name: 'mailrail_mails_in_hand',
+      help: 'mails taken and not yet settled',
+      registers,
+      collect() {
+        this.set(inHand().mails);
+      },
+    }),
+    bagsInHand: new Gauge({
+      name: 'mailrail_bags_in_hand',
+      help: 'bags taken and not yet acknowledged',
+      registers,
+      collect() {
+        this.set(inHand().bags);
+      },
+    }),
     oldestSeconds: new Gauge({
       name: 'mailrail_oldest_taken_age_seconds',
-      help: 'age of the oldest mail taken last (now minus its publication)',
+      help: 'age of the oldest mail in hand (now minus its publication, or its return from the ladder); 0 with nothing in hand',
+      registers,
+      collect() {
+        const sentAtMs = inHand().oldestSentAtMs;
+        this.set(sentAtMs === undefined ? 0 : Math.max(0, now() - sentAtMs) / 1_000);
+      },
+    }),
+    takenBagMails: new Histogram({
+      name: 'mailrail_taken_bag_mails',
+      help: 'mails in a bag that was taken; sum over count is the mean bag',
+      buckets: [1, 2, 4, 8, 16],
       registers,
     }),
     bagMails: new Histogram({ name: 'mailrail_bag_mails', help: 'mails in a published bag', buckets: [1, 2, 4, 8, 16], registers }),

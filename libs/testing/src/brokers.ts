@@ -4,7 +4,7 @@ import { brokerSources } from './brokers/sources.ts';
 
 export { type BrokerUrls, type GuardedBrokers, type GuardOptions, type GuardReport, guardedBrokers } from './brokers/guarded.ts';
 export { freePorts } from './brokers/ports.ts';
-export { commandLine } from './brokers/processes.ts';
+export { beginningOf, commandLine } from './brokers/processes.ts';
 export { type OwnRabbitMq, type OwnServer } from './brokers/rabbitmq-process.ts';
 export { type OwnRedis } from './brokers/redis-process.ts';
 export { brokerSources, type Source, type Sources } from './brokers/sources.ts';

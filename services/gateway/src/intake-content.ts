@@ -35,7 +35,7 @@ export function openContents({ store, key, first, filter, limits, collectBytes }
   let received = 0;
   let headerSeen = 0;
   let eightBit = false;
-  let waiting: Promise<void> | undefined;
+  let waiting: Promise<void> | undefined; // until the store wants more; never rejects
 
   function fail(failed: ContentsResult & { ok: false }): void {
     failure ??= failed;
@@ -74,7 +74,12 @@ export function openContents({ store, key, first, filter, limits, collectBytes }
     if (failure !== undefined) return;
     try {
       const wait = to.write(bytes)?.catch(storageFailed);
-      if (wait !== undefined) waiting = waiting === undefined ? wait : Promise.all([waiting, wait]).then(() => {});
+      if (wait === undefined) return;
+      const all = waiting === undefined ? wait : Promise.all([waiting, wait]).then(() => {});
+      waiting = all;
+      void all.then(() => {
+        if (waiting === all) waiting = undefined;
+      });
     } catch (error) {
       storageFailed(error);
     }
@@ -98,14 +103,12 @@ export function openContents({ store, key, first, filter, limits, collectBytes }
           fail({ ok: false, cause: 'header-too-large', reply: replies.headerTooLarge });
         }
       }
-      const wait = waiting;
-      waiting = undefined;
-      return wait;
+      return waiting;
     },
 
     async finish() {
       if (!filter.ended) filter.end(keep);
-      if (waiting !== undefined) await waiting;
+      await waiting; // what it has not taken yet may still fail
       if (failure !== undefined) return failure;
       try {
         const stored: Stored = writer === undefined ? await store.put(key, parts) : await writer.commit();

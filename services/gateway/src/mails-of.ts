@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Envelope, OutboundMail, Recipient } from '@mailrail/contracts';
 import { derivedId, newCopyId, newRootId, recipientId } from '@mailrail/mail';
 import type { AcceptRequest, ForeignRecipient } from './accept.ts';
@@ -79,13 +78,14 @@ export function mailsOf(
   const hops = [{ stage: 'gateway', at: origin.at }];
   return Array.from({ length: n }, (_, at) => {
     const k = at + 1;
+    const mailId = derivedId(base, `gateway:${k}`);
     const mail: Envelope = {
       ...common,
-      mailId: derivedId(base, `gateway:${k}`),
+      mailId,
       copyId: newCopyId(),
       recipients: facts.recipients.slice(at * maxRecipientsPerMail, k * maxRecipientsPerMail),
       ...(n === 1 ? {} : { part: { k, n } }),
-      trace: { parent: site?.traceparent ?? newTraceparent(rootId), hops },
+      trace: { parent: site?.traceparent ?? newTraceparent(rootId, mailId), hops },
     };
     return facts.station === 'mts-out' ? ({ ...mail, renderedAt: origin.at } satisfies OutboundMail) : mail;
   });
@@ -117,7 +117,11 @@ function needsUtf8({ request, recipients }: MailFacts): boolean {
   return beyondAscii.test(request.sender ?? '') || recipients.some(({ address }) => beyondAscii.test(address));
 }
 
-/** W3C trace context: the trace is the message, so that one search finds it everywhere; the span is new. */
-function newTraceparent(rootId: string): string {
-  return `00-${rootId.replaceAll('-', '')}-${randomBytes(8).toString('hex')}-01`;
+/** W3C trace context: the trace is the message, so that one search finds it everywhere; the first span is this mail of it. */
+function newTraceparent(rootId: string, mailId: string): string {
+  return `00-${hex(rootId)}-${hex(mailId).slice(16)}-01`;
+}
+
+function hex(uuid: string): string {
+  return uuid.replaceAll('-', '');
 }

@@ -1,4 +1,4 @@
-import { oneLine, smtpMailbox } from '@mailrail/mail';
+import { addressLiteral, formatDateTime, oneLine, returnPathField, smtpMailbox } from '@mailrail/mail';
 
 /** What the `Received` field says of the way a message came (RFC 5321 §4.4). All texts may be foreign: they are made safe here. */
 export interface ReceivedFrom {
@@ -17,7 +17,7 @@ export interface FirstLines {
 /**
  * The two fields that go before the untouched bytes of a message (E1): `Return-Path`, then our `Received`.
  *
- * @param sender typed address or null; what is no SMTP address gives `<>`, since nothing else fits the field.
+ * @param sender typed address or null.
  * @param onlyRecipient the recipient when there is exactly one: with more, naming one would tell a Bcc (E2).
  * @param at milliseconds since the epoch.
  */
@@ -36,24 +36,19 @@ export function firstLines({
   onlyRecipient?: string;
   at: number;
 }): FirstLines {
-  const returnPath = `Return-Path: <${sender === null ? '' : pathText(smtpMailbox(sender) ?? '')}>\r\n`;
+  const returnPath = returnPathField(sender);
   const recipient = onlyRecipient === undefined ? undefined : smtpMailbox(onlyRecipient);
   const lines = [
     `Received: ${fromClause(from)}by ${by}`,
     `\twith ${token(from.with)}${from.tls === undefined ? '' : ` (${comment(from.tls)})`} id ${rootId}`,
     `${recipient === undefined ? '' : `\tfor <${pathText(recipient)}>`}`,
   ].filter((line) => line !== '');
-  const received = `${lines.join('\r\n')};\r\n\t${mailDate(at)}\r\n`;
+  const received = `${lines.join('\r\n')};\r\n\t${formatDateTime(at)}\r\n`;
   return { bytes: Buffer.from(returnPath + received), relayOffset: Buffer.byteLength(returnPath) };
 }
 
-/** RFC 5322 §3.3 date-time, in UTC. */
-export function mailDate(at: number): string {
-  return new Date(at).toUTCString().replace('GMT', '+0000');
-}
-
 function fromClause({ helo, address, comment: said }: ReceivedFrom): string {
-  const literal = address === undefined ? undefined : `[${address.includes(':') ? 'IPv6:' : ''}${token(address)}]`;
+  const literal = address === undefined ? undefined : addressLiteral(address);
   const words = said === undefined ? '' : `(${comment(said)})\r\n\t`;
   if (helo === undefined && literal === undefined) return words;
   return `from ${helo === undefined ? literal : token(helo)}${literal === undefined ? '' : ` (${literal})`}\r\n\t${words}`;

@@ -247,6 +247,28 @@ describe('no', () => {
     expect(aborted).toBe(1);
   });
 
+  test('the store fails behind the last byte: nothing is committed', async () => {
+    const { promise, reject } = Promise.withResolvers<void>();
+    let committed = 0;
+    const failing = {
+      put: contents.put.bind(contents),
+      writer: (key: { rootId: string; form: string }) => ({
+        ...contents.writer(key),
+        write: () => promise,
+        commit: () => {
+          committed++;
+          return contents.put(key, []);
+        },
+      }),
+    };
+    const intake = begun(acceptor({ contents: failing }).begin(request()));
+    void intake.write(Buffer.from(`Subject: x\r\n\r\n${'x'.repeat(300_000)}`));
+    const finished = intake.finish();
+    reject(new Error('EIO'));
+    expect(await finished).toMatchObject({ ok: false, cause: 'storage' });
+    expect(committed).toBe(0);
+  });
+
   test.each([
     ['unconfirmed', 451, '4.3.0', 'unconfirmed'],
     ['blocked', 452, '4.3.1', 'full'],

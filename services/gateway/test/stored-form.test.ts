@@ -55,6 +55,6 @@ test.each(['evil\r\nBcc: x', 'a) by fake.example (b', 'a; Mon, 1 Jan 2001 00:00:
   },
 );
 
-test('a sender of another kind leaves the path empty', () => {
-  expect(text({ sender: 'X400:c=us;a= ;p=Corp;s=Lovelace' })).toContain('Return-Path: <>\r\n');
+test('a sender of another kind is a quoted local part, which no domain can be taken for', () => {
+  expect(text({ sender: 'X400:c=us;a= ;p=Corp;s=Lovelace' })).toContain('Return-Path: <"X400:c=us;a= ;p=Corp;s=Lovelace">\r\n');
 });

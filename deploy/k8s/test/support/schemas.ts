@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { Manifest } from '../../src/manifest.ts';
 import { operatorKinds } from './operator-kinds.ts';
@@ -61,25 +60,28 @@ export async function typeFaults(manifests: readonly Manifest[]): Promise<string
   const file = path.join(folder, 'documents.ts');
   await writeFile(file, lines.join('\n'));
   try {
-    const options = '--noEmit --strict --module nodenext --target es2024 --skipLibCheck --types node'.split(' ');
-    await promisify(execFile)(
-      process.execPath,
-      [path.join(repository, 'node_modules/typescript/bin/tsc'), ...options, '--ignoreConfig', file],
-      {
-        cwd: folder,
-        timeout: 60_000,
-      },
-    );
-    return [];
-  } catch (error) {
-    const output = error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error);
+    const options = '--noEmit --strict --module nodenext --target es2024 --skipLibCheck --types node --ignoreConfig'.split(' ');
+    const output = await compilerOutput([...options, file], folder);
+    if (output === undefined) return [];
     const found = [...output.matchAll(/documents\.ts\((\d+),\d+\): error (.*)/g)].map(([, line = '0', text = '']) => {
       const document = starts.findLast((one) => one.line <= Number(line) + 1);
       return `${document?.name ?? '?'}: ${text}`;
     });
-    return found.length > 0 ? found : [output || 'the compiler failed'];
+    return found.length > 0 ? found : [output];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 let counter = 0;
+
+/** @returns what the compiler says when it does not pass, undefined when it does. */
+function compilerOutput(args: readonly string[], cwd: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [path.join(repository, 'node_modules/typescript/bin/tsc'), ...args],
+      { cwd, timeout: 60_000 },
+      (error, stdout) => resolve(error === null ? undefined : stdout || error.message),
+    );
+  });
+}

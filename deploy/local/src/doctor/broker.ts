@@ -1,4 +1,4 @@
-import { brokerSources, commandLine, type Source } from '@mailrail/testing';
+import { brokerSources, commandLine, type Source, waitFor } from '@mailrail/testing';
 import { z } from 'zod';
 import type { Endpoints } from '../endpoints.ts';
 import { reasonOf } from '../error-code.ts';
@@ -37,7 +37,14 @@ export async function lookAtBroker(line: Endpoints | undefined, env: NodeJS.Proc
   };
   try {
     const { rabbitmq_version: version } = Overview.parse(await ask('overview'));
-    const nodes = Nodes.parse(await ask('nodes'));
+    // A node tells its plugins only with its first statistics, 5 s after it came up.
+    const nodes = await waitFor(
+      async () => {
+        const told = Nodes.parse(await ask('nodes'));
+        return told.every(({ running, enabled_plugins: plugins }) => !running || plugins.length > 0) && told;
+      },
+      { timeoutMs: 8_000, what: 'the broker tells of its nodes' },
+    );
     return [versionFinding(version), ...nodes.flatMap(nodeFindings), ...flagsFinding(line.infrastructure['rabbitmq'])];
   } catch (error) {
     return [fail('RabbitMQ', `the management API at ${url.origin} does not answer: ${reasonOf(error)}`, 'look at DIR/broker/log')];

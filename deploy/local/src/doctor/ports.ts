@@ -28,6 +28,7 @@ function portsOf(line: Endpoints): Set<number> {
     line.http,
     line.submission.url,
     line.sink,
+    line.siteListener,
     line.amqp,
     line.redis,
     ...(line.management === undefined ? [] : [line.management]),

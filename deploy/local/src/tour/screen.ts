@@ -3,6 +3,8 @@ export interface Screen {
   show: (lines: readonly string[]) => void;
   /** A line that stays, above the picture. */
   say: (text: string) => void;
+  /** The picture stays as it is; what comes next is written below it. */
+  leave: () => void;
 }
 
 /** Redraws in place: on a terminal only. */
@@ -19,6 +21,9 @@ export function terminalScreen(output: NodeJS.WriteStream): Screen {
     say: (text) => {
       output.write(`${clear()}${text}\n${shown.length === 0 ? '' : `${shown.join('\n')}\n`}`);
     },
+    leave: () => {
+      shown = [];
+    },
   };
 }
 
@@ -29,5 +34,6 @@ export function plainScreen(output: NodeJS.WritableStream): Screen {
     say: (text) => {
       output.write(`${text}\n`);
     },
+    leave: () => {},
   };
 }

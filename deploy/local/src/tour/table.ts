@@ -11,7 +11,7 @@ export interface TourRow {
 }
 
 export interface Picture {
-  stations: readonly (StationDepth & { handled: number })[];
+  stations: readonly (StationDepth & { handled?: number })[]; // without `handled` where nobody counts
   tour: readonly TourRow[];
 }
 
@@ -26,8 +26,15 @@ interface Column {
  * The live picture as lines, none longer than `width`.
  *
  * @param width of the terminal; below 40 it is taken as 40.
+ * @param height lines there is room for; with too few, stations that hold nothing are left out.
  */
-export function tableLines({ stations, tour }: Picture, width: number): string[] {
+export function tableLines(picture: Picture, width: number, height = Number.POSITIVE_INFINITY): string[] {
+  const whole = linesOf(picture, width);
+  if (whole.length <= height) return whole;
+  return linesOf({ ...picture, stations: picture.stations.filter(({ waiting, inHand }) => waiting + inHand > 0) }, width);
+}
+
+function linesOf({ stations, tour }: Picture, width: number): string[] {
   const usable = Math.max(40, width - 1);
   const stationColumns: Column[] = [
     { title: 'station', width: 28 },
@@ -45,7 +52,13 @@ export function tableLines({ stations, tour }: Picture, width: number): string[]
   const lines = [
     ...rows(
       stationColumns,
-      stations.map(({ queue, waiting, inHand, handled, takenBy }) => [queue, String(waiting), String(inHand), String(handled), takenBy]),
+      stations.map(({ queue, waiting, inHand, handled, takenBy }) => [
+        queue,
+        String(waiting),
+        String(inHand),
+        handled === undefined ? '' : String(handled),
+        takenBy,
+      ]),
       usable,
     ),
   ];

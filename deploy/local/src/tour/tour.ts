@@ -25,8 +25,8 @@ export interface TourOptions {
   screen: Screen;
   /** Pause before each mail and show its way step by step. */
   slow: boolean;
-  /** Columns for the picture; undefined where it is not shown and lines tell instead. */
-  width: (() => number) | undefined;
+  /** Columns and lines for the picture; undefined where it is not shown and lines tell instead. */
+  size: (() => { width: number; height: number }) | undefined;
   signal: AbortSignal;
   withinMs?: number; // default 60,000 after the last mail was sent
 }
@@ -36,7 +36,7 @@ export interface TourOptions {
  *
  * @returns one journey for each sample, also when it did not end as it should.
  */
-export async function runTour({ line, sinkDir, screen, slow, width, signal, withinMs = 60_000 }: TourOptions): Promise<Journey[]> {
+export async function runTour({ line, sinkDir, screen, slow, size, signal, withinMs = 60_000 }: TourOptions): Promise<Journey[]> {
   const run = Date.now().toString(36);
   const journeys: Journey[] = samples.map((sample) => ({ sample, sentAt: 0, rootId: undefined, arrived: [], refused: undefined }));
   const addresses = [
@@ -52,9 +52,10 @@ export async function runTour({ line, sinkDir, screen, slow, width, signal, with
   let over = false;
 
   const draw = () => {
-    if (width === undefined) return;
+    if (size === undefined) return;
     const stations = lastDepths.map((depth) => ({ ...depth, handled: tracking.handled.get(depth.takenBy) ?? 0 }));
-    screen.show(tableLines({ stations, tour: journeys.map((journey) => rowOf(journey, tracking)) }, width()));
+    const { width, height } = size();
+    screen.show(tableLines({ stations, tour: journeys.map((journey) => rowOf(journey, tracking)) }, width, height));
   };
   const look = async () => {
     for (const arrival of await arrivals.look()) {
@@ -62,7 +63,7 @@ export async function runTour({ line, sinkDir, screen, slow, width, signal, with
       if (journey === undefined) continue;
       journey.arrived.push(endOf(arrival));
       if (arrival.what === 'mail') journey.rootId ??= arrival.rootId;
-      if (width === undefined) screen.say(`${journey.sample.says}: ${endText(endOf(arrival), journey.sentAt)}`);
+      if (size === undefined) screen.say(`${journey.sample.says}: ${endText(endOf(arrival), journey.sentAt)}`);
     }
   };
   const watching = (async () => {
@@ -71,7 +72,7 @@ export async function runTour({ line, sinkDir, screen, slow, width, signal, with
       if (turn % 5 === 0) {
         lastDepths = await depths.look();
         const text = depthLine(lastDepths);
-        if (width === undefined && text !== '' && text !== lastLine) screen.say(text);
+        if (size === undefined && text !== '' && text !== lastLine) screen.say(text);
         lastLine = text;
       }
       draw();
@@ -106,7 +107,7 @@ export async function runTour({ line, sinkDir, screen, slow, width, signal, with
       journey.rootId ??= id;
     } catch (error) {
       journey.refused = oneLine(reasonOf(error));
-      if (width === undefined) screen.say(`${journey.sample.says}: not taken: ${journey.refused}`);
+      if (size === undefined) screen.say(`${journey.sample.says}: not taken: ${journey.refused}`);
     }
   }
 
@@ -153,13 +154,14 @@ export function endText({ where, address, what, at }: End & { at: number }, sent
   return `${what === 'report' ? 'report in the ' : 'in the '}${place.replace(/^the /, '')} after ${Math.max(0, at - sentAt)} ms`;
 }
 
-function rowOf(journey: Journey, tracking: Tracking): TourRow {
+/** @param tracking tells where a mail is that has not ended yet. */
+export function rowOf(journey: Journey, tracking?: Tracking): TourRow {
   const { sample, sentAt, rootId, arrived, refused } = journey;
   const row = { says: sample.says, way: sample.way, to: sample.to.join(' ') };
   if (refused !== undefined) return { ...row, state: 'failed', where: `not taken: ${refused}` };
   if (sentAt === 0) return { ...row, state: 'waits', where: '' };
   if (arrived.length === 0) {
-    const last = rootId === undefined ? undefined : tracking.of(rootId).at(-1);
+    const last = rootId === undefined ? undefined : tracking?.of(rootId).at(-1);
     return { ...row, state: 'sent', where: last === undefined ? 'on its way' : `${last.event} by ${last.stage}` };
   }
   const last = Math.max(...arrived.map(({ at }) => at));

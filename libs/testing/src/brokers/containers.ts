@@ -85,9 +85,15 @@ export async function redisContainer(options: { engine: string; image: string; d
   return { redisUrl, pid: await firstPid(engine, name), close: () => stop(engine, name) };
 }
 
-/** The same for a test run: throw-away containers by testcontainers, which is loaded only here. */
+/** Loaded only where containers are used. With an engine on this machine, published ports are reached on loopback, as all else here. */
+async function testcontainers() {
+  if (!/^(tcp|ssh|https?):/.test(process.env['DOCKER_HOST'] ?? '')) process.env['TESTCONTAINERS_HOST_OVERRIDE'] ??= '127.0.0.1';
+  return import('testcontainers');
+}
+
+/** The same for a test run: throw-away containers by testcontainers. */
 export async function rabbitMqForTests(image: string): Promise<ContainerRabbitMq> {
-  const { GenericContainer } = await import('testcontainers');
+  const { GenericContainer } = await testcontainers();
   const container = await new GenericContainer(image)
     .withExposedPorts(5672, 15672)
     .withCommand(['rabbitmq-server'])
@@ -111,7 +117,7 @@ export async function rabbitMqForTests(image: string): Promise<ContainerRabbitMq
 }
 
 export async function redisContainerForTests(image: string): Promise<ContainerRedis> {
-  const { GenericContainer } = await import('testcontainers');
+  const { GenericContainer } = await testcontainers();
   const container = await new GenericContainer(image)
     .withExposedPorts(6379)
     .withCommand(['redis-server', '--save', '', '--appendonly', 'no', '--databases', '256', '--bind', '0.0.0.0', '--protected-mode', 'no'])

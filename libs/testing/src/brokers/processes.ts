@@ -42,6 +42,21 @@ export function commandLine(pid: number): string {
   }
 }
 
+/**
+ * When a process began, in units that mean nothing but are equal for the same process: unlike its command line it stays the same
+ * when the process loads another program or renames itself. '' when there is none.
+ */
+export function beginningOf(pid: number): string {
+  if (process.platform !== 'linux') return spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim();
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The program's name, in parentheses, may hold blanks; the beginning is the 20th field behind it.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}
+
 /** The number in a pid file, `undefined` when there is no such file or it holds none. */
 export function pidIn(file: string): number | undefined {
   try {

@@ -19,6 +19,10 @@ export interface RedisOptions {
   /** Data and log; kept at `close`, and written to disk every second. Without it a temporary folder and no persistence. */
   dir?: string | undefined;
   port?: number | undefined;
+  /** More lines of its configuration; later ones win. */
+  settings?: readonly string[] | undefined;
+  /** A Sentinel instead of a server; `settings` says what it watches. */
+  sentinel?: boolean | undefined;
 }
 
 /** A Redis of our own on loopback. Resolves when it answers. @throws Error when it does not in 30 s. */
@@ -38,13 +42,8 @@ export async function startRedis(options: RedisOptions): Promise<OwnRedis> {
     `logfile "${log}"`,
     `pidfile "${path.join(dir, 'pid')}"`,
     'daemonize no',
-    'databases 256',
-    'save ""',
-    `appendonly ${lasting ? 'yes' : 'no'}`,
-    'appendfsync everysec',
-    // What may go when memory is short is what ends first anyway; what has no end (the counts) stays.
-    'maxmemory 512mb',
-    'maxmemory-policy volatile-ttl',
+    ...(options.sentinel === true ? [] : serverSettings(lasting)),
+    ...(options.settings ?? []),
   ];
   const file = path.join(dir, 'redis.conf');
   await writeFile(file, `${settings.join('\n')}\n`);
@@ -70,7 +69,7 @@ export async function startRedis(options: RedisOptions): Promise<OwnRedis> {
   async function start(): Promise<void> {
     ending = false;
     await rm(log, { force: true });
-    const child = spawn(options.binary, [file], { stdio: 'ignore', detached: true });
+    const child = spawn(options.binary, options.sentinel === true ? [file, '--sentinel'] : [file], { stdio: 'ignore', detached: true });
     server = child;
     reapedAtDeath(child);
     let failure: Error | undefined;
@@ -127,4 +126,16 @@ async function endLeftOver(dir: string): Promise<void> {
   if (pid === undefined || !left()) return;
   signal(pid, 'SIGTERM');
   await waitFor(() => !left(), { timeoutMs: 10_000, what: `Redis ${pid} ends` });
+}
+
+function serverSettings(lasting: boolean): string[] {
+  return [
+    'databases 256',
+    'save ""',
+    `appendonly ${lasting ? 'yes' : 'no'}`,
+    'appendfsync everysec',
+    // What may go when memory is short is what ends first anyway; what has no end (the counts) stays.
+    'maxmemory 512mb',
+    'maxmemory-policy volatile-ttl',
+  ];
 }

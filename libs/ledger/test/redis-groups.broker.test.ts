@@ -1,0 +1,90 @@
+import { type RedisGroup, startCluster, startSentinelGroup } from '@mailrail/redis/groups';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { newRootId } from '@mailrail/mail';
+import { silentLog } from '@mailrail/telemetry';
+import { waitFor } from '@mailrail/testing';
+import { type Ledger, redisLedger } from '../src/index.ts';
+import { ledgerSuite } from './ledger-suite.ts';
+
+describe('a cluster of three masters', () => {
+  let group: RedisGroup;
+  let ledger: Ledger;
+  beforeAll(async () => {
+    group = await startCluster();
+    ledger = redisLedger({ url: group.url, log: silentLog });
+  }, 30_000);
+  afterAll(async () => {
+    await ledger.close();
+    await group.close();
+  });
+
+  ledgerSuite('redis cluster', async () => ({ ledger: redisLedger({ url: group.url, log: silentLog }), close: async () => {} }));
+
+  test('mails on all nodes complete in one call, each counted once, and are asked for in one', async () => {
+    const before = await ledger.counts();
+    const entries = Array.from({ length: 100 }, () => ({
+      key: `m:${newRootId()}:guid`,
+      outcome: 'in the mailbox',
+      count: { field: 'delivered' as const, by: 1 },
+    }));
+    expect(await Promise.all([ledger.complete(entries), ledger.complete(entries)])).toEqual([true, true]);
+    const after = await ledger.counts();
+    if (before === 'silent' || after === 'silent') throw new Error('silent');
+    expect((after.delivered ?? 0) - (before.delivered ?? 0)).toBe(100);
+    const asked = await ledger.effects([...entries.map(({ key }) => key), `m:${newRootId()}:nobody`]);
+    expect(asked).toEqual([...entries.map(() => ({ kind: 'done', outcome: 'in the mailbox' })), undefined]);
+  });
+
+  test('a fact that is counted under the name of another mail is counted once, too', async () => {
+    const once = `accepted:${newRootId()}`;
+    const count = { field: 'accepted' as const, by: 7, once };
+    const accepted = async () => {
+      const counts = await ledger.counts();
+      return counts === 'silent' ? -1 : (counts.accepted ?? 0);
+    };
+    const before = await accepted();
+    for (let index = 0; index < 20; index += 1) {
+      expect(await ledger.claim(`claim:${newRootId()}`, 'copy', count)).toBe('mine');
+      expect(await ledger.complete([{ key: `h:${newRootId()}`, outcome: '250 ok', count }])).toBe(true);
+    }
+    expect((await accepted()) - before).toBe(7);
+  });
+
+  test('one node away: its mails are silent, those of the others go on; heard again when it is back', async () => {
+    const lone = redisLedger({ url: group.url, log: silentLog, commandTimeoutMs: 400, circuitOpenMs: 200 });
+    const claims = () =>
+      Promise.all(Array.from({ length: 60 }, async () => lone.claim(`claim:${newRootId()}`, 'copy', { field: 'accepted', by: 1 })));
+    try {
+      await waitFor(async () => (await claims()).every((answer) => answer === 'mine'), { what: 'all answer' });
+      await group.servers[2]?.kill();
+      await waitFor(
+        async () => {
+          const answers = await claims();
+          return answers.includes('mine') && answers.includes('silent');
+        },
+        { what: 'two thirds answer' },
+      );
+      await group.servers[2]?.start();
+      await waitFor(async () => (await claims()).every((answer) => answer === 'mine'), { what: 'all answer again', timeoutMs: 20_000 });
+    } finally {
+      await lone.close();
+    }
+  }, 40_000);
+});
+
+test('a master that dies under a Sentinel: silent, then its replica answers with what was written before', async () => {
+  const group = await startSentinelGroup();
+  const ledger = redisLedger({ url: group.url, log: silentLog, commandTimeoutMs: 500, circuitOpenMs: 200 });
+  try {
+    await waitFor(async () => (await ledger.claim('first', 'copy')) === 'mine', { what: 'the ledger answers' });
+    // Replication is asynchronous: what a master had alone when it died is lost with it.
+    await waitFor(async () => (await ledger.claim('first', 'another copy')) === 'other', { what: 'the claim is there' });
+    await group.servers[0]?.kill();
+    expect(await ledger.claim('second', 'copy')).toBe('silent');
+    await waitFor(async () => (await ledger.claim('third', 'copy')) === 'mine', { what: 'the replica took over', timeoutMs: 20_000 });
+    expect(await ledger.claim('first', 'another copy')).toBe('other');
+  } finally {
+    await ledger.close();
+    await group.close();
+  }
+}, 40_000);
