@@ -8,8 +8,8 @@ import { balance, startSystem, type System } from './src/system.ts';
 let system: System;
 beforeAll(async () => {
   system = await startSystem();
-});
-afterAll(async () => system.close());
+}, 120_000);
+afterAll(async () => system.close(), 60_000);
 
 const send = (id: string, to: string[], more: { from?: string; fields?: Record<string, string>; mailParameters?: string } = {}) =>
   sendOne(system.first.smtp, {
@@ -29,7 +29,7 @@ const inMailbox = (address: string, id: string) =>
       const found = await withId(system.mailbox(address), id);
       return found.length > 0 ? found : undefined;
     },
-    { what: `${id} in the mailbox of ${address}`, timeoutMs: 15_000 },
+    { what: `${id} in the mailbox of ${address}`, timeoutMs: 40_000 },
   );
 const atSink = (text: string) =>
   waitFor(
@@ -37,7 +37,7 @@ const atSink = (text: string) =>
       for (const file of system.sink()) if ((await system.read(file)).includes(text)) return file;
       return undefined;
     },
-    { what: `${text} at the sink`, timeoutMs: 20_000 },
+    { what: `${text} at the sink`, timeoutMs: 40_000 },
   );
 
 test('to one person: all nine steps, once, byte for byte behind our first lines', async () => {
@@ -70,7 +70,7 @@ test('to nobody we know: refused by a report to the sender, the others are not h
       }
       return undefined;
     },
-    { what: 'a report', timeoutMs: 15_000 },
+    { what: 'a report', timeoutMs: 40_000 },
   );
   expect(report).toMatch(/^Return-Path: <>\r\n/);
   expect(report).toMatch(/Auto-Submitted: auto-replied/i);
@@ -106,7 +106,7 @@ test('a report about a report is never made', async () => {
       const now = await system.counts();
       return (now.accepted ?? 0) > (before.accepted ?? 0) && balance(now) === 0 ? now : undefined;
     },
-    { what: 'settled', timeoutMs: 15_000 },
+    { what: 'settled', timeoutMs: 40_000 },
   );
   expect(after.reports ?? 0).toBe(before.reports ?? 0);
 });
@@ -130,7 +130,7 @@ test('wishes: NOTIFY=NEVER tells nobody, NOTIFY=SUCCESS tells of delivery', asyn
       }
       return undefined;
     },
-    { what: 'a report of success', timeoutMs: 15_000 },
+    { what: 'a report of success', timeoutMs: 40_000 },
   );
   expect(report).toMatch(/Action: delivered/i);
   expect(report).toMatch(/Original-Recipient: rfc822;\s?dmitri\+@corp\.example/i);

@@ -93,7 +93,7 @@ const arrives = (system: System, address: string, id: string) =>
       }
       return undefined;
     },
-    { what: `${id} for ${address}`, timeoutMs: 30_000 },
+    { what: `${id} for ${address}`, timeoutMs: 50_000 },
   );
 
 test('a mailbox at the other site: over the routing group connector, into its mailbox there', async () => {

@@ -8,8 +8,8 @@ import { startSystem, type System } from './src/system.ts';
 let system: System;
 beforeAll(async () => {
   system = await startSystem();
-});
-afterAll(async () => system.close());
+}, 120_000);
+afterAll(async () => system.close(), 60_000);
 const delivered = (id: string, files: () => string[] = () => system.mailbox('ada@corp.example')) =>
   waitFor(
     async () => {
@@ -19,7 +19,7 @@ const delivered = (id: string, files: () => string[] = () => system.mailbox('ada
       }
       return undefined;
     },
-    { what: `${id} delivered`, timeoutMs: 20_000 },
+    { what: `${id} delivered`, timeoutMs: 40_000 },
   );
 
 describe('submission', () => {
@@ -110,7 +110,7 @@ describe('IN folders', () => {
     for (const name of ['nobody.eml', 'link.eml']) {
       await waitFor(() => existsSync(path.join(folder('pickup', 'BAD'), `${name}.report.json`)), {
         what: `a report on ${name}`,
-        timeoutMs: 20_000,
+        timeoutMs: 40_000,
       });
     }
     expect(system.mailbox('ada@corp.example').length).toBeGreaterThan(0);

@@ -35,7 +35,7 @@ test('broker stopped and started under mail: 4yz while it is away, nothing lost,
       sender.destroy();
       return banner.code === 421;
     },
-    { what: '421 at connect', timeoutMs: 15_000 },
+    { what: '421 at connect', timeoutMs: 40_000 },
   );
   await broker.start();
   await accepts('after-stop');
@@ -51,9 +51,9 @@ test('an alarm: 452 within seconds, services keep running, and it recovers alone
       const { code } = await send('during-alarm');
       return code === 452 || code === 451;
     },
-    { what: 'an answer of 451 or 452', timeoutMs: 15_000 },
+    { what: 'an answer of 451 or 452', timeoutMs: 40_000 },
   );
-  await waitFor(async () => (await send('during-alarm-2')).code === 452, { what: '452 at MAIL', timeoutMs: 15_000 });
+  await waitFor(async () => (await send('during-alarm-2')).code === 452, { what: '452 at MAIL', timeoutMs: 40_000 });
   await broker.ctl('set_vm_memory_high_watermark', '0.6');
   await accepts('after-alarm');
   await delivered('after-alarm');

@@ -13,7 +13,7 @@ const people = writePeople(folder, 20);
 let system: System;
 beforeAll(async () => {
   system = await startSystem({ processes: 'each', directory: people.file });
-});
+}, 120_000);
 afterAll(async () => {
   await system.close();
   rmSync(folder, { recursive: true });

@@ -77,11 +77,11 @@ export async function startSystem(options: SystemOptions = {}) {
         const now = read();
         return now.ready ? now : undefined;
       },
-      { what: 'endpoints.json says ready', timeoutMs: 45_000 },
+      { what: 'endpoints.json says ready', timeoutMs: 100_000 },
     );
   } catch (error) {
     launcher.child.kill('SIGKILL');
-    throw new Error(`the line did not start:\n${launcher.output()}`, { cause: error });
+    throw new Error(`the line did not start:\n${launcher.output()}\n${logsOf(data)}`, { cause: error });
   }
 
   const ledger = redisLedger({ url: redisUrl, log: silentLog });
@@ -247,6 +247,15 @@ function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: 
 /** A block of ports of its own, so that lines that start at the same time do not want the same. */
 export function portBase(): number {
   return 20_000 + Math.floor(Math.random() * 1_000) * 40;
+}
+
+/** The end of each log, for a message a person can use. */
+function logsOf(data: string): string {
+  const folder = path.join(data, 'logs');
+  if (!existsSync(folder)) return '';
+  return readdirSync(folder)
+    .map((name) => `${name}: ${readFileSync(path.join(folder, name), 'utf8').slice(-600)}`)
+    .join('\n');
 }
 
 /** What is wrong with the counts: 0 when every recipient came to an end. */

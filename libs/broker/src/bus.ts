@@ -1,10 +1,11 @@
+import { amqpUrls, inTurn } from './amqp-hosts.ts';
 import { type BusSession, openSession } from './session.ts';
 import { type BusOptions, type BusState, type OutgoingMessage, PublishError } from './types.ts';
 
 /**
  * A pair of supervised connections: one publishes, one consumes, so that an alarm never stops acknowledgements. One loop keeps
  * them: any channel that closes, consumer that is cancelled, confirm that is overdue or connection that goes tears down both,
- * and they are made anew after a pause with jitter.
+ * and they are made anew after a pause with jitter, at the next host where the broker has several.
  */
 export interface Bus {
   /** Resolves when the broker has the message durably in every queue it was routed to. @throws PublishError */
@@ -25,8 +26,11 @@ export interface Bus {
   close(): Promise<void>;
 }
 
+/** @throws TypeError when `url` is no address of a broker. */
 export function openBus(options: BusOptions): Bus {
   const { log, backoffMs = { first: 100, most: 5_000 }, random = Math.random } = options;
+  const hosts = amqpUrls(options.url);
+  const nextHost = inTurn(hosts, random);
   let session: BusSession | undefined;
   let epoch = 0;
   let lastTriedAt = Date.now();
@@ -52,12 +56,13 @@ export function openBus(options: BusOptions): Bus {
       const openedAt = Date.now();
       try {
         epoch += 1;
-        const opened = await openSession({ ...options, ...(consuming ? {} : { consume: undefined }) }, epoch);
+        const url = nextHost();
+        const opened = await openSession({ ...options, url, ...(consuming ? {} : { consume: undefined }) }, epoch);
         session = opened;
         await opened.consume().catch(() => {}); // its channel is closed by that, which ends this life
         nowStarted();
         options.metrics?.broker.set(opened.state() === 'up' ? 1 : 0);
-        log.info('broker.connected', { epoch });
+        log.info('broker.connected', { epoch, host: new URL(url).host });
         const heartbeat = setInterval(() => {
           lastTriedAt = Date.now();
           options.metrics?.broker.set(opened.state() === 'up' ? 1 : 0);
@@ -71,7 +76,8 @@ export function openBus(options: BusOptions): Bus {
       options.metrics?.broker.set(0);
       if (stopping) break;
       failures = Date.now() - openedAt > 10_000 ? 1 : failures + 1;
-      const waitMs = Math.round(Math.min(backoffMs.most, backoffMs.first * 2 ** Math.min(failures - 1, 10)) * (0.5 + random()));
+      const rounds = Math.floor((failures - 1) / hosts.length); // another host may answer at once: pauses grow when all were tried
+      const waitMs = Math.round(Math.min(backoffMs.most, backoffMs.first * 2 ** Math.min(rounds, 10)) * (0.5 + random()));
       log.warn('broker.lost', { cause, waitMs });
       options.metrics?.reconnects.inc({ cause: cause.split(':', 1)[0] ?? 'unknown' });
       await pause(waitMs);

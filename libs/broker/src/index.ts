@@ -1,4 +1,5 @@
 export * from './acker.ts';
+export * from './amqp-hosts.ts';
 export * from './bus.ts';
 export * from './queue-facts.ts';
 export * from './types.ts';

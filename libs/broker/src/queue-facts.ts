@@ -1,4 +1,5 @@
-import amqp from 'amqplib';
+import amqp, { type ChannelModel } from 'amqplib';
+import { amqpUrls } from './amqp-hosts.ts';
 
 /** What can be seen of a queue without taking anything. */
 export interface QueueFacts {
@@ -12,14 +13,11 @@ export interface QueueFacts {
  * Looks at queues: depth, consumers, and the first message of each, which is put back. For what runs seldom: each look counts as a
  * delivery of that message, far below the delivery limit.
  *
- * @throws Error when the broker does not answer within ten seconds, or a queue does not exist.
+ * @param url as for `openBus`; where it has several hosts, the first that answers.
+ * @throws Error when no host answers within ten seconds, or a queue does not exist.
  */
 export async function queueFacts(url: string, queues: readonly string[]): Promise<QueueFacts[]> {
-  const connection = await amqp.connect(url, {
-    noDelay: true,
-    timeout: 10_000,
-    clientProperties: { connection_name: 'looking at queues' },
-  });
+  const connection = await connectFirst(amqpUrls(url));
   connection.on('error', () => {}); // the call in hand rejects with it
   try {
     const channel = await connection.createChannel();
@@ -36,4 +34,20 @@ export async function queueFacts(url: string, queues: readonly string[]): Promis
   } finally {
     await connection.close().catch(() => {});
   }
+}
+
+async function connectFirst(hosts: readonly string[]): Promise<ChannelModel> {
+  let failure: unknown;
+  for (const host of hosts) {
+    try {
+      return await amqp.connect(host, {
+        noDelay: true,
+        timeout: Math.max(2_000, 10_000 / hosts.length),
+        clientProperties: { connection_name: 'looking at queues' },
+      });
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure instanceof Error ? failure : new Error(String(failure));
 }

@@ -36,7 +36,7 @@ export class PublishError extends Error {
 }
 
 export interface BusOptions {
-  url: string; // amqp:// or amqps://
+  url: string; // amqp:// or amqps://; several hosts, separated by commas, are tried in turn
   name: string; // shown in the console's list of connections
   log: Log;
   metrics?: Pick<Metrics, 'broker' | 'reconnects'>;

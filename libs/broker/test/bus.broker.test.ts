@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import amqp, { type ConfirmChannel } from 'amqplib';
 import { silentLog } from '@mailrail/telemetry';
 import { freshVhost, type TcpProxy, tcpProxy, type Vhost, waitFor } from '@mailrail/testing';
-import { type Bus, type BusOptions, type Delivery, openBus, PublishError } from '../src/index.ts';
+import { type Bus, type BusOptions, type Delivery, openBus, PublishError, queueFacts } from '../src/index.ts';
 
 let vhost: Vhost;
 let proxy: TcpProxy;
@@ -190,5 +190,56 @@ describe('consuming', () => {
     await one.close();
     expect((await channel.checkQueue('work')).messageCount).toBe(1);
     expect(taken).toHaveLength(1);
+  });
+});
+
+describe('a broker with two hosts', () => {
+  let other: TcpProxy;
+  beforeAll(async () => {
+    other = await tcpProxy(Number(new URL(vhost.amqpUrl).port));
+  });
+  afterAll(async () => other.close());
+  const bothHosts = () => {
+    const { username, password, pathname } = new URL(vhost.amqpUrl);
+    return `amqp://${username}:${password}@127.0.0.1:${proxy.port},127.0.0.1:${other.port}${pathname}`;
+  };
+  const hostInUse = () => (proxy.connections > 0 ? proxy : other.connections > 0 ? other : undefined);
+
+  test('each life of the pair is at one host, and the next one at the other', async () => {
+    const { taken, bus: one } = consuming({ url: bothHosts() });
+    await one.start();
+    await up(one);
+    for (let life = 0; life < 3; life += 1) {
+      const now = hostInUse();
+      expect([proxy.connections, other.connections].sort()).toEqual([0, 2]); // one to publish, one to consume
+      now?.cut();
+      await waitFor(() => hostInUse() !== undefined && hostInUse() !== now, { what: 'the other host' });
+      await up(one);
+      await one.publish(message('work', Buffer.from(`life ${life}`)));
+      await waitFor(() => taken.some(({ content }) => content.toString() === `life ${life}`), { what: 'taken' });
+    }
+  });
+
+  test('one host down: the other serves, whichever was to be first', async () => {
+    await proxy.refuse();
+    for (const random of [() => 0, () => 0.9]) {
+      const one = bus({ url: bothHosts(), random });
+      await one.start();
+      await up(one);
+      await one.publish(message());
+      expect(other.connections).toBeGreaterThan(0);
+      await one.close();
+    }
+    expect(await queueFacts(bothHosts(), ['work'])).toMatchObject([{ queue: 'work', messages: 2 }]);
+  });
+
+  test('both down, then one comes: it is found within a pause', async () => {
+    await Promise.all([proxy.refuse(), other.refuse()]);
+    const one = bus({ url: bothHosts() });
+    void one.start();
+    await waitFor(() => one.epoch() >= 4, { what: 'both tried twice' });
+    expect(one.state()).toBe('down');
+    await other.heal();
+    await up(one);
   });
 });

@@ -70,7 +70,7 @@ const keyCounts: Partial<Record<keyof typeof scripts, number>> = { claim: 3, off
 export function redisLedger(options: RedisLedgerOptions): Ledger {
   const { prefix = 'mailrail:', dedupeWindowMs = 6 * 3_600_000, commandTimeoutMs = 1_000, circuitOpenMs = 2_000, now = Date.now } = options;
   const { client: redis, cluster } = openRedis(options.url, {
-    commandTimeoutMs,
+    commandTimeoutMs: commandTimeoutMs * 5, // only to free what nobody waits for any more; `inTime` decides
     queueWhileAway: true,
     autoPipelining: true,
     neverPipelined: ['complete', 'countonce'],
@@ -96,7 +96,7 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
       return 'silent';
     }
     try {
-      return cluster ? await inTime(call(), commandTimeoutMs) : await call();
+      return await inTime(call(), commandTimeoutMs);
     } catch (error) {
       openUntil.set(shard, now() + circuitOpenMs);
       options.metrics?.ledgerSilent.inc();
@@ -277,7 +277,8 @@ function effectOf(value: string | null | undefined, at: number): Effect | undefi
 /** In a cluster a call may wait for a node, for slots and for redirections, each with a limit of its own: this is the one on all. */
 async function inTime<Value>(answer: Promise<Value>, timeoutMs: number): Promise<Value> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  // Behind a turn of the event loop: an answer that lay in the socket while this process was busy is an answer in time.
+  const timer = setTimeout(() => setImmediate(() => late.reject(new Error(`no answer within ${timeoutMs} ms`))), timeoutMs);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {

@@ -29,12 +29,17 @@ export function organizationFile(path: string, options: OrganizationFileOptions 
   let current = first.snapshot;
   let seenStamp = '';
   let seenDigest = digest(text); // of the last text looked at, valid or not
+  let restless = ''; // a stamp that differed at the last look
   let looking = false;
 
   const look = async () => {
     const { mtimeMs, ctimeMs, size, ino } = await stat(path);
     const stamp = `${mtimeMs}:${ctimeMs}:${size}:${ino}`;
     if (stamp === seenStamp) return;
+    if (stamp !== restless) {
+      restless = stamp; // whoever writes may not have finished: it must rest for one look
+      return;
+    }
     const changed = await readFile(path, 'utf8');
     seenStamp = stamp;
     if (digest(changed) === seenDigest) return;
