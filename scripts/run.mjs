@@ -28,6 +28,11 @@ const jobs = {
     brokers: (args) => !asksForHelp(args) && !args.some((word) => word.startsWith('--target')),
     args: (args) => ['deploy/bench/src/main.ts', ...args],
   },
+  simulate: {
+    does: 'simulate autoscaling from measured costs',
+    brokers: () => false,
+    args: (args) => ['deploy/bench/src/scaling/main.ts', ...args],
+  },
   mailrail: {
     does: 'ask about mail, mailboxes, this machine',
     brokers: () => false,

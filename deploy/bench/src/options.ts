@@ -28,7 +28,7 @@ export class UsageError extends Error {
 
 const rows = [
   { name: 'workloads', value: 'W1,W3', help: `of ${workloads.map(({ name }) => name).join(', ')}; W4 is all three (default: all)` },
-  { name: 'n', value: 'N', help: 'mails of a repetition, instead of each workload’s own number' },
+  { name: 'n', value: 'N', help: 'mails of a repetition, instead of each workload’s own number (W5: at most 200)' },
   { name: 'reps', value: 'N', help: 'repetitions of each workload (default 3)' },
   { name: 'vs', value: 'postfix', help: 'measure a private Postfix in alternation, and print ratios (root, Debian)' },
   { name: 'only', value: 'postfix', help: 'measure only Postfix' },

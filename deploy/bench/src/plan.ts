@@ -62,7 +62,7 @@ export function loadOf(workload: Workload, { system }: Subject, { people, count:
   return {
     recipients,
     placesOf: (recipient) => (to === 'users' ? [system.newFolder(recipient)] : to === 'relayed' ? [recipient] : members),
-    count: count === 'each' ? recipients.length : to === 'group' ? workload.count : (wanted ?? workload.count),
+    count: count === 'each' ? recipients.length : countOf(workload, wanted),
     sessions,
     reuse,
     perSecond,
@@ -70,4 +70,10 @@ export function loadOf(workload: Workload, { system }: Subject, { people, count:
     limitMs,
     quietMs,
   };
+}
+
+/** Mails of a repetition. What is paced takes its time for each mail, so it is never longer than by itself; a group gets one mail. */
+export function countOf({ to, count, perSecond }: Workload, wanted: number | undefined): number {
+  if (wanted === undefined || to === 'group') return count;
+  return perSecond === undefined ? wanted : Math.min(wanted, count);
 }

@@ -39,8 +39,12 @@ export async function openEngine(): Promise<Engine> {
   const log = await open(path.join(workFolder, 'dockerd.log'), 'w');
   const command = [
     'dockerd',
-    ...['--data-root', path.join(workFolder, 'data'), '--exec-root', path.join(workFolder, 'exec'), '--host', host],
-    ...['--pidfile', path.join(workFolder, 'dockerd.pid'), '--iptables=false', '--ip6tables=false'],
+    `--data-root=${path.join(workFolder, 'data')}`,
+    `--exec-root=${path.join(workFolder, 'exec')}`,
+    `--pidfile=${path.join(workFolder, 'dockerd.pid')}`,
+    `--host=${host}`,
+    '--iptables=false',
+    '--ip6tables=false',
   ];
   say('no container engine answers: starting a private one');
   const guard = spawn(process.execPath, [path.join(import.meta.dirname, 'engine-guard.mjs'), ...command], {

@@ -107,7 +107,7 @@ async function ownBrokers(): Promise<string> {
     `FROM ${await debian()}`,
     'RUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends rabbitmq-server redis-server && rm -rf /var/lib/apt/lists/*',
     // The package's own command changes the user and ignores settings from the environment.
-    'RUN for name in rabbitmq-server rabbitmqctl rabbitmq-diagnostics; do ln -s /usr/lib/rabbitmq/bin/$name /usr/local/bin/$name; done',
+    'ENV PATH=/usr/lib/rabbitmq/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'ENV HOME=/var/lib/rabbitmq',
     '',
   ];

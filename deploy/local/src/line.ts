@@ -102,7 +102,7 @@ export async function startLine(options: LineOptions): Promise<Line> {
       ...addresses(organization, ports, secrets, data),
       ready: isReady,
       ...brokerAddresses(brokers, managementUrl),
-      pids: Object.fromEntries(running.filter(({ name }) => name !== 'sink').map(({ name, pid }) => [name, pid])),
+      pids: Object.fromEntries(running.filter(({ name, pid }) => name !== 'sink' && pid !== 0).map(({ name, pid }) => [name, pid])),
       infrastructure: { ...infrastructure, ...pidsOf(brokers), ...pidsNamed(running, 'sink') },
       admin: Object.fromEntries(running.map(({ name, adminUrl }) => [name, adminUrl])),
     });

@@ -58,6 +58,10 @@ export function openBus(options: BusOptions): Bus {
         epoch += 1;
         const url = nextHost();
         const opened = await openSession({ ...options, url, ...(consuming ? {} : { consume: undefined }) }, epoch);
+        if (stopping) {
+          await opened.close(); // closed while it was being opened
+          break;
+        }
         session = opened;
         await opened.consume().catch(() => {}); // its channel is closed by that, which ends this life
         nowStarted();

@@ -1,5 +1,4 @@
-import amqp, { type ChannelModel } from 'amqplib';
-import { amqpUrls } from './amqp-hosts.ts';
+import { connectFirst } from './connect-first.ts';
 
 /** What can be seen of a queue without taking anything. */
 export interface QueueFacts {
@@ -17,7 +16,7 @@ export interface QueueFacts {
  * @throws Error when no host answers within ten seconds, or a queue does not exist.
  */
 export async function queueFacts(url: string, queues: readonly string[]): Promise<QueueFacts[]> {
-  const connection = await connectFirst(amqpUrls(url));
+  const connection = await connectFirst(url, 'looking at queues');
   connection.on('error', () => {}); // the call in hand rejects with it
   try {
     const channel = await connection.createChannel();
@@ -34,20 +33,4 @@ export async function queueFacts(url: string, queues: readonly string[]): Promis
   } finally {
     await connection.close().catch(() => {});
   }
-}
-
-async function connectFirst(hosts: readonly string[]): Promise<ChannelModel> {
-  let failure: unknown;
-  for (const host of hosts) {
-    try {
-      return await amqp.connect(host, {
-        noDelay: true,
-        timeout: Math.max(2_000, 10_000 / hosts.length),
-        clientProperties: { connection_name: 'looking at queues' },
-      });
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure instanceof Error ? failure : new Error(String(failure));
 }

@@ -4,5 +4,9 @@ export { type FilesystemContentStoreOptions, filesystemContentStore } from './fi
 export { type FlushFolder, folderFlusher } from './folder-flush.ts';
 export * from './may-sweep.ts';
 export { type MemoryContentStore, memoryContentStore } from './memory-content-store.ts';
+export * from './open-content-store.ts';
 export * from './port.ts';
+export type { S3ContentStore, S3ContentStoreOptions } from './s3-content-store.ts';
+export { type LifecycleConfiguration, s3Lifecycle } from './s3-lifecycle.ts';
+export { parseS3Location, type S3Location } from './s3-location.ts';
 export * from './sweeper.ts';

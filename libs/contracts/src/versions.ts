@@ -6,9 +6,9 @@ export interface PreviousVersion {
   readonly version: number;
   readonly name: string;
   /** A mail of this version as one of the current version, checked against both. */
-  read(raw: unknown): z.ZodSafeParseResult<unknown>;
+  readonly read: (raw: unknown) => z.ZodSafeParseResult<unknown>;
   /** A mail of the current version as one of this; `undefined` when it does not fit its own contract. */
-  write(mail: unknown): unknown;
+  readonly write: (mail: unknown) => unknown;
 }
 
 /** What a station's bags hold. */

@@ -34,7 +34,7 @@ describe('reading', () => {
   test('what an upgrade makes is checked, too', () => {
     const Broken = contract('broken', 2, current, {
       previous: [
-        previously(1, z.object(envelope), { upgrade: (old) => ({ ...old, notes: [] }), downgrade: ({ notes: _, ...rest }) => rest }),
+        previously(1, z.object(envelope), { upgrade: (old) => ({ ...old, notes: [] }), downgrade: ({ notes: _notes, ...rest }) => rest }),
       ],
     });
     const read = readerOf(Broken, 1);

@@ -25,6 +25,8 @@ export interface CacheTiers {
   /** Not waited for: a cache that is away costs the next one a question. */
   keepShared(kind: Kind, known: readonly { key: string; entries: Entry[] }[], era: string): void;
   flush(): Promise<boolean>;
+  /** Forgets entries by identity, and what is known of these questions, the negative answers above all. @returns false likewise. */
+  forget(ids: readonly string[], questions: readonly { kind: Kind; key: string }[]): Promise<boolean>;
 }
 
 export interface TierOptions {
@@ -145,6 +147,20 @@ export function cacheTiers(store: CacheStore | undefined, options: TierOptions):
       if (store === undefined) return true;
       try {
         generation = String(await store.increment(generationKey));
+        return true;
+      } catch (error) {
+        failed(error);
+        return false;
+      }
+    },
+    async forget(ids, questions) {
+      process.clear(); // what it has is a few seconds old
+      if (store === undefined) return true;
+      if (!usable()) return false;
+      try {
+        await read(store, () => []); // the generation, which another process may have raised
+        const keys = [...ids.map((id) => keyOf('e', id)), ...questions.map(({ kind, key }) => keyOf(kind, key))];
+        await store.set(keys.map((key) => ({ key, value: 'null', ttlMs: 1 })));
         return true;
       } catch (error) {
         failed(error);

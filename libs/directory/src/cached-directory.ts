@@ -1,11 +1,11 @@
-import { addressKey } from '@mailrail/mail';
+import { addressKey, oneLine } from '@mailrail/mail';
 import { type Log, type Metrics, silentLog } from '@mailrail/telemetry';
 import type { CacheStore } from './cache-store.ts';
 import { cacheTiers } from './cache-tiers.ts';
 import { dnKey } from './dn.ts';
 import { gate, withTimeout } from './gate.ts';
 import { type Lookups, lookups } from './lookups.ts';
-import type { Answer, Directory, Entry } from './port.ts';
+import type { Answer, Directory, DirectoryChange, Entry } from './port.ts';
 
 export interface CacheOptions {
   metrics?: Pick<Metrics, 'cacheLookups'>;
@@ -36,6 +36,8 @@ export interface CacheOptions {
 export interface CachedDirectory extends Directory {
   /** Forgets everything, in all processes that share the store (others within `processMs`). @returns false when the store did not answer. */
   flush(): Promise<boolean>;
+  /** Forgets what changed, likewise. The directory's own `onChange` calls it. */
+  forget(change: DirectoryChange): Promise<boolean>;
 }
 
 /**
@@ -45,7 +47,7 @@ export interface CachedDirectory extends Directory {
  * directly, never more than `concurrency` calls at once; what was known before serves while the directory does not answer.
  */
 export function cachedDirectory(directory: Directory, store: CacheStore | undefined, options: CacheOptions = {}): CachedDirectory {
-  const { log = silentLog, batch = 50, concurrency = 4, timeoutMs = 2_000, now = Date.now } = options;
+  const { log = silentLog, batch = 50, concurrency = 4, timeoutMs = 2_000, circuitMs = 5_000, now = Date.now } = options;
   const tiers = cacheTiers(store, { ...options, log, now, sourceVersion: () => directory.version?.() ?? '' });
   const places = gate(concurrency);
   const ask = <Value>(question: () => Promise<Answer<Value>>, limitMs = timeoutMs) => places(() => withTimeout(question, limitMs));
@@ -76,6 +78,29 @@ export function cachedDirectory(directory: Directory, store: CacheStore | undefi
     nothing: undefined,
   });
 
+  const forget = (change: DirectoryChange): Promise<boolean> => {
+    if (change.kind === 'all') return tiers.flush();
+    const questions = [
+      ...change.addresses.map((address) => ({ kind: 'a' as const, key: addressKey(address) })),
+      ...change.dns.map((dn) => ({ kind: 'd' as const, key: dnKey(dn) })),
+    ];
+    return tiers.forget(change.ids, questions);
+  };
+  /** A store that was away knows what is no longer so: when it is back, it forgets everything. */
+  let owed: NodeJS.Timeout | undefined;
+  let closed = false;
+  const changed = (change: DirectoryChange) => {
+    forget(change).then(
+      (done) => {
+        if (done) return;
+        clearTimeout(owed);
+        if (!closed) owed = setTimeout(() => changed({ kind: 'all', reason: 'a change could not be told' }), circuitMs).unref();
+      },
+      (error: unknown) => log.error('directory-cache.forget', { reason: oneLine(error instanceof Error ? error.message : String(error)) }),
+    );
+  };
+  directory.onChange?.(changed);
+
   return {
     async byAddress(addresses) {
       const answer = await byAddress(addresses);
@@ -101,7 +126,10 @@ export function cachedDirectory(directory: Directory, store: CacheStore | undefi
     version: () => directory.version?.() ?? '',
     probe: () => withTimeout(() => directory.probe(), timeoutMs),
     flush: () => tiers.flush(),
+    forget,
     async close() {
+      closed = true;
+      clearTimeout(owed);
       await store?.close();
       await directory.close();
     },

@@ -82,7 +82,7 @@ function readValue(text: string, start: number): { value: string; end: number } 
 
 /** What makes the quick way impossible: an escape, a quote, a hex value, several attributes in one RDN. */
 const special = /[\\"#+]/;
-const plainRdn = /^\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*)\s*=\s*(.*?)\s*$/;
+const plainRdn = /^\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*)\s*=\s*(.*?)\s*$/s;
 
 /**
  * The form in which two DNs are compared: types and values in lower case and NFC, runs of blanks as one, one way of escaping.

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { parseMailbox, smtpAddress } from '@mailrail/mail';
 import { dnKey, serverInDn } from './dn.ts';
 import { activeDirectory, type EntryProfile } from './entry-profile.ts';
-import type { Attributes } from './ldif.ts';
+import type { Attributes, AttributeValue } from './ldif.ts';
 import type { Entry } from './port.ts';
 
 const maxAddressLength = 1_200;
@@ -14,11 +14,12 @@ const typed = /^([A-Za-z0-9-]{1,16}):(.*)$/s;
  *
  * @param attributes by name in lower case.
  */
-export function entryOf(dn: string, attributes: Attributes, profile: EntryProfile = activeDirectory): { entry: Entry; warnings: string[] } {
+export function entryOf(dn: string, attributes: Attributes, given: EntryProfile = activeDirectory): { entry: Entry; warnings: string[] } {
+  const profile = lowered(given);
   const warnings: string[] = [];
   const read = reader(attributes, warnings);
-  const classes = new Set(read.all(['objectClass']).map((name) => name.toLowerCase()));
-  const is = (names: readonly string[]) => names.some((name) => classes.has(name.toLowerCase()));
+  const classes = new Set(read.all(['objectclass']).map((name) => name.toLowerCase()));
+  const is = (names: readonly string[]) => names.some((name) => classes.has(name));
 
   const { addresses, primary } = addressesOf(read, profile, warnings);
   const targetAddress = targetOf(read.one(profile.targetAddress), warnings);
@@ -42,25 +43,9 @@ export function entryOf(dn: string, attributes: Attributes, profile: EntryProfil
     id: read.id(profile.id) ?? idOfDn(dn),
     dn,
     kind,
-    ...optional('displayName', read.one(profile.displayName)),
-    ...optional('nickname', nickname),
-    ...optional('givenName', read.one(profile.givenName)),
-    ...optional('surname', read.one(profile.surname)),
-    ...optional('initials', read.one(profile.initials)),
-    ...optional('primary', primary),
     addresses,
-    ...optional('legacyDn', legacyDn),
-    ...optional('targetAddress', targetAddress),
-    ...optional('homeMdb', homeMdb),
-    ...optional('homeServer', homeServer),
-    ...optional('homeMta', read.dn(profile.homeMta)),
-    ...optional('altRecipient', read.dn(profile.altRecipient)),
     deliverAndRedirect: read.boolean(profile.deliverAndRedirect) ?? false,
     members: read.dns(profile.members),
-    ...optional('filter', read.one(profile.filter)),
-    ...optional('filterBase', read.dn(profile.filterBase)),
-    ...optional('expansionServer', mapped(read.one(profile.expansionServer), lastPart)),
-    ...optional('managedBy', read.dn(profile.managedBy)),
     hideMembership: read.boolean(profile.hideMembership) ?? false,
     reportToOwner: read.boolean(profile.reportToOwner) ?? false,
     reportToOriginator: read.boolean(profile.reportToOriginator) ?? false,
@@ -71,11 +56,27 @@ export function entryOf(dn: string, attributes: Attributes, profile: EntryProfil
       acceptMembersOf: read.dns(profile.acceptMembersOf),
       rejectMembersOf: read.dns(profile.rejectMembersOf),
       requireAuthentication: read.boolean(profile.requireAuthentication) ?? false,
-      ...optional('maxReceiveKb', read.number(profile.maxReceiveKb)),
-      ...optional('maxSendKb', read.number(profile.maxSendKb)),
-      ...optional('maxRecipients', read.number(profile.maxRecipients)),
     },
   };
+  put(entry, 'displayName', read.one(profile.displayName));
+  put(entry, 'nickname', nickname);
+  put(entry, 'givenName', read.one(profile.givenName));
+  put(entry, 'surname', read.one(profile.surname));
+  put(entry, 'initials', read.one(profile.initials));
+  put(entry, 'primary', primary);
+  put(entry, 'legacyDn', legacyDn);
+  put(entry, 'targetAddress', targetAddress);
+  put(entry, 'homeMdb', homeMdb);
+  put(entry, 'homeServer', homeServer);
+  put(entry, 'homeMta', read.dn(profile.homeMta));
+  put(entry, 'altRecipient', read.dn(profile.altRecipient));
+  put(entry, 'filter', read.one(profile.filter));
+  put(entry, 'filterBase', read.dn(profile.filterBase));
+  put(entry, 'expansionServer', mapped(read.one(profile.expansionServer), lastPart));
+  put(entry, 'managedBy', read.dn(profile.managedBy));
+  put(entry.restrictions, 'maxReceiveKb', read.number(profile.maxReceiveKb));
+  put(entry.restrictions, 'maxSendKb', read.number(profile.maxSendKb));
+  put(entry.restrictions, 'maxRecipients', read.number(profile.maxRecipients));
   return { entry, warnings };
 }
 
@@ -94,22 +95,22 @@ function addressesOf(read: Reader, profile: EntryProfile, warnings: string[]): {
   for (const proxy of read.every(profile.addresses)) {
     const [, prefix, value] = typed.exec(proxy) ?? [];
     if (prefix === undefined || value === undefined || value.trim() === '' || proxy.length > maxAddressLength || /[\r\n\0]/.test(proxy)) {
-      warnings.push(`${profile.addresses.join('/')}: a value is no typed address`);
+      warnings.push(`${written(profile.addresses)}: a value is no typed address`);
       continue;
     }
     const address = normal(prefix, value);
     if (!addresses.includes(address)) addresses.push(address);
     if (prefix === 'SMTP' && primary === undefined) primary = address;
-    else if (prefix === 'SMTP' && primary !== address) warnings.push(`${profile.addresses.join('/')}: two primary SMTP addresses`);
+    else if (prefix === 'SMTP' && primary !== address) warnings.push(`${written(profile.addresses)}: two primary SMTP addresses`);
   }
   const smtp = addresses.filter((address) => address.startsWith('SMTP:'));
   if (primary === undefined) {
     const mail = read.one(profile.mailbox);
     const fromMail = mail !== undefined && parseMailbox(mail) !== undefined ? smtpAddress(mail) : undefined;
-    if (mail !== undefined && fromMail === undefined) warnings.push(`${profile.mailbox.join('/')}: no mail address`);
+    if (mail !== undefined && fromMail === undefined) warnings.push(`${written(profile.mailbox)}: no mail address`);
     if (fromMail !== undefined && smtp.length === 0) addresses.push(fromMail);
     primary = fromMail !== undefined && (smtp.length === 0 || smtp.includes(fromMail)) ? fromMail : smtp[0];
-    if (primary !== undefined && smtp.length > 0) warnings.push(`${profile.addresses.join('/')}: no primary SMTP address`);
+    if (primary !== undefined && smtp.length > 0) warnings.push(`${written(profile.addresses)}: no primary SMTP address`);
   }
   if (primary === undefined) return { addresses, primary };
   return { addresses: [primary, ...addresses.filter((address) => address !== primary)], primary };
@@ -140,59 +141,97 @@ function lastPart(name: string): string {
 type Reader = ReturnType<typeof reader>;
 
 function reader(attributes: Attributes, warnings: string[]) {
-  const all = (names: readonly string[]): string[] => {
+  const all = (names: readonly string[]): readonly string[] => {
     for (const name of names) {
-      const values = attributes.get(name.toLowerCase());
+      const values = attributes.get(name);
       if (values === undefined) continue;
-      const texts = values.filter((value) => typeof value === 'string' && value.trim() !== '').map(String);
-      if (texts.length < values.length && values.some((value) => typeof value !== 'string')) warnings.push(`${name}: a value is no text`);
+      if (areTexts(values)) return values;
+      const texts = values.filter((value) => typeof value === 'string').filter((value) => value.trim() !== '');
+      if (values.some((value) => typeof value !== 'string')) warnings.push(`${written([name])}: a value is no text`);
       if (texts.length > 0) return texts;
     }
-    return [];
+    return none;
   };
   const one = (names: readonly string[]) => all(names)[0]?.trim();
-  const every = (names: readonly string[]) => names.flatMap((name) => all([name]));
+  const every = (names: readonly string[]) => (names.length === 1 ? all(names) : names.flatMap((name) => all([name])));
   const isDn = (names: readonly string[]) => (dn: string) => {
-    if (!dnKey(dn).startsWith('?')) return true;
-    warnings.push(`${names.join('/')}: a value is no DN`);
+    if (plainDn.test(dn) || !dnKey(dn).startsWith('?')) return true;
+    warnings.push(`${written(names)}: a value is no DN`);
     return false;
   };
   return {
     all,
     one,
     every,
-    dn: (names: readonly string[]) => all(names).filter(isDn(names))[0],
+    dn: (names: readonly string[]) => all(names).find(isDn(names)),
     dns: (names: readonly string[]) => every(names).filter(isDn(names)),
     boolean(names: readonly string[]): boolean | undefined {
       const value = one(names)?.toUpperCase();
       if (value === undefined || value === 'TRUE' || value === 'FALSE') return value === undefined ? undefined : value === 'TRUE';
-      warnings.push(`${names.join('/')}: neither TRUE nor FALSE`);
+      warnings.push(`${written(names)}: neither TRUE nor FALSE`);
       return undefined;
     },
     number(names: readonly string[]): number | undefined {
       const value = one(names);
       if (value === undefined || /^\d{1,9}$/.test(value)) return value === undefined ? undefined : Number(value);
-      warnings.push(`${names.join('/')}: no number`);
+      warnings.push(`${written(names)}: no number`);
       return undefined;
     },
     id(names: readonly string[]): string | undefined {
       for (const name of names) {
-        const value = attributes.get(name.toLowerCase())?.[0];
+        const value = attributes.get(name)?.[0];
         if (value === undefined || value.length === 0) continue;
         const id = typeof value === 'string' ? value.trim().toLowerCase() : value.toString('hex');
         if (id.length <= 100) return id;
-        warnings.push(`${name}: too long for an identity`);
+        warnings.push(`${written([name])}: too long for an identity`);
       }
       return undefined;
     },
   };
 }
 
-function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [key in Key]?: Value } {
-  if (value === undefined) return {};
-  const one: { [key in Key]?: Value } = {};
-  one[key] = value;
-  return one;
+const none: readonly string[] = [];
+/** A DN without anything that needs a closer look. */
+const plainDn = /^[A-Za-z][A-Za-z0-9-]*=[^\\"#+,=]+(?:,[A-Za-z][A-Za-z0-9-]*=[^\\"#+,=]+)*$/;
+
+function areTexts(values: readonly AttributeValue[]): values is readonly string[] {
+  return values.every((value) => typeof value === 'string' && value !== '' && value.trim() !== '');
+}
+
+/** Profiles with their names in lower case, made once: every entry is read by them. */
+const inLowerCase = new WeakMap<EntryProfile, EntryProfile>();
+/** How names were written, for warnings. */
+const spelling = new Map<string, string>();
+
+function lowered(profile: EntryProfile): EntryProfile {
+  const known = inLowerCase.get(profile);
+  if (known !== undefined) return known;
+  const lower = (names: readonly string[]) =>
+    names.map((name) => {
+      spelling.set(name.toLowerCase(), name);
+      return name.toLowerCase();
+    });
+  const { classes, ...attributes } = profile;
+  const made: EntryProfile = {
+    ...profile,
+    ...Object.fromEntries(Object.entries(attributes).map(([key, names]) => [key, Array.isArray(names) ? lower(names) : names])),
+    classes: { contact: lower(classes.contact), group: lower(classes.group), queryGroup: lower(classes.queryGroup) },
+  };
+  inLowerCase.set(profile, made);
+  return made;
+}
+
+function written(names: readonly string[]): string {
+  return names.map((name) => spelling.get(name) ?? name).join('/');
+}
+
+/** Sets a value there is; what there is not has no key. */
+function put<Target extends object, Key extends keyof Target>(
+  target: Target,
+  key: Key,
+  value: Exclude<Target[Key], undefined> | undefined,
+): void {
+  if (value !== undefined) target[key] = value;
 }
 function mapped(value: string | undefined, map: (value: string) => string): string | undefined {
   return value === undefined ? undefined : map(value);

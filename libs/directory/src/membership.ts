@@ -9,7 +9,7 @@ export interface Membership {
 }
 
 export interface MembershipOptions {
-  ttlMs?: number; // default 30,000: a change counts after this
+  ttlMs?: number; // default 15,000: a change counts after this
   maxGroups?: number; // closures kept, default 200
   maxMembers?: number; // of one closure, default 200,000
   now?: () => number;
@@ -22,7 +22,7 @@ const dnsPerCall = 1_000;
  * for a while: a restriction by group must not cost an expansion for each mail.
  */
 export function membershipIn(directory: Directory, options: MembershipOptions = {}): Membership {
-  const { ttlMs = 30_000, maxGroups = 200, maxMembers = 200_000, now = Date.now } = options;
+  const { ttlMs = 15_000, maxGroups = 200, maxMembers = 200_000, now = Date.now } = options;
   const closures = lru<{ until: number; members: Promise<Answer<ReadonlySet<string>>> }>(maxGroups);
 
   const closureOf = (group: string): Promise<Answer<ReadonlySet<string>>> => {
@@ -61,6 +61,7 @@ async function walk(directory: Directory, group: string, maxMembers: number): Pr
       const found = await directory.byDn(level.slice(at, at + dnsPerCall));
       if (!found.ok) return found;
       for (const entry of found.value.values()) {
+        if (level[0] !== group) members.add(dnKey(entry.dn)); // a member may be named otherwise than by DN
         let below = entry.members;
         if (entry.kind === 'query-group') {
           const searched = await directory.search(entry.filterBase ?? '', entry.filter ?? '', maxMembers);

@@ -16,6 +16,8 @@ export interface Directory {
   isMember?(person: string, groups: readonly string[]): Promise<Answer<boolean>>;
   /** What changes when all entries may have changed (a file's digest), at most 40 characters; part of every cache key. */
   version?(): string;
+  /** Is told, within half a minute, what changed. Optional: a directory whose `version` says so leaves it out. */
+  onChange?(listener: (change: DirectoryChange) => void): void;
   /** Answers when the directory can be asked now. */
   probe(): Promise<Answer<undefined>>;
   close(): Promise<void>;
@@ -26,6 +28,14 @@ export interface Directory {
  * answered: a filter that does not parse, a base that does not exist.
  */
 export type Answer<Value> = { ok: true; value: Value } | { ok: false; reason: string; bad?: boolean };
+
+/**
+ * What changed: entries by their identity (deleted ones, too), with the addresses and DNs they have now; or perhaps everything.
+ * The same change may be told twice.
+ */
+export type DirectoryChange =
+  | { kind: 'all'; reason: string }
+  | { kind: 'entries'; ids: readonly string[]; addresses: readonly string[]; dns: readonly string[] };
 
 export interface Entry {
   id: string; // objectGUID, entryUUID or a digest of the DN; stable

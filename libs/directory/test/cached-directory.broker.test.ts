@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { startCluster } from '@mailrail/redis/groups';
 import { redisForTests, type TcpProxy, type TestRedis, tcpProxy, waitFor } from '@mailrail/testing';
 import { Redis } from 'ioredis';
 import { type CachedDirectory, type CacheStore, cachedDirectory, type Directory, directoryOf, redisCacheStore } from '../src/index.ts';
@@ -102,3 +103,40 @@ describe('the directory cache in Redis', () => {
     await waitFor(async () => (await knows(two, ada), asked === 2), { what: 'the other asking anew' });
   });
 });
+
+test('in a Redis cluster the keys lie on all nodes, and one cache knows what another has learned', async () => {
+  const group = await startCluster();
+  let asked = 0;
+  const inner = directoryOf(Array.from({ length: 50 }, (_, n) => `person${n}@corp.example`));
+  const open = () =>
+    cachedDirectory(
+      { ...inner, byAddress: (addresses) => ((asked += addresses.length), inner.byAddress(addresses)) },
+      redisCacheStore({ url: group.url, readTimeoutMs: 1_000 }),
+      { processMs: 1, circuitMs: 1 },
+    );
+  const [one, two] = [open(), open()];
+  const direct = await Promise.all(group.servers.map(async ({ redisUrl }) => new Redis(redisUrl)));
+  const addresses = Array.from({ length: 50 }, (_, n) => `SMTP:person${n}@corp.example`);
+  const found = async (of: CachedDirectory) => {
+    const answer = await of.byAddress(addresses);
+    return answer.ok ? answer.value.size : answer.reason;
+  };
+  try {
+    await waitFor(
+      async () => {
+        await found(one);
+        return (await Promise.all(direct.map((client) => client.dbsize()))).every((keys) => keys > 5);
+      },
+      { what: 'keys on every node' },
+    );
+    const before = asked;
+    await waitFor(async () => (await found(two)) === 50 && (await found(two)) === 50, { what: 'the second cache' });
+    expect(asked).toBe(before);
+    expect(await one.flush()).toBe(true);
+    await waitFor(async () => (await found(two), asked > before), { what: 'the other asking anew' });
+  } finally {
+    for (const client of direct) client.disconnect();
+    await Promise.all([one.close(), two.close()]);
+    await group.close();
+  }
+}, 60_000);

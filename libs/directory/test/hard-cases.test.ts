@@ -1,73 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { organizationOf } from '@mailrail/organization';
-import { explainResolution, type LdifDirectory, ldifDirectory } from '../src/index.ts';
+import { afterAll, beforeAll, describe } from '@jest/globals';
+import { type LdifDirectory, ldifDirectory } from '../src/index.ts';
+import { directorySuite } from './directory-suite.ts';
+import { fixture, hardCases } from './hard-case-rows.ts';
 
-/** What is expected of a hard case, in nicknames. */
-interface Expectation {
-  mailboxes?: string[];
-  external?: string[];
-  ndr?: string;
-  ndrFor?: Record<string, string>;
-  reportsTo?: string | null;
-  expandAt?: string;
-}
-interface Case {
-  id: string;
-  to: string | { from?: string; to: string; authenticated?: boolean; sizeKB?: number };
-  expect: Expectation;
-}
-
-const file = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
-const { domain, cases } = JSON.parse(readFileSync(file('hard-cases.json'), 'utf8')) as { domain: string; cases: Case[] }; // our own fixture
-const full = (name: string) => (name.includes('@') || /^[A-Z0-9]+:/.test(name) ? name : `${name}@${domain}`);
-
-/**
- * One object for each hard case a categorizer must get right, with what is expected of it. All expectations hold as they are.
- * The mailboxes are on three servers in three sites, so most of them leave this line: `hops` and `servers` say where to.
- */
-describe('an organization of hard cases', () => {
+describe('an organization of hard cases, in a file', () => {
   let directory: LdifDirectory;
-  const organization = organizationOf({
-    servers: [
-      { name: 'EX1', site: 'london' },
-      { name: 'EX2', site: 'paris' },
-      { name: 'EX3', site: 'rome' },
-    ],
-  });
   beforeAll(async () => {
-    directory = await ldifDirectory(file('hard-cases.ldif'));
+    directory = await ldifDirectory(fixture('hard-cases.ldif'));
   });
   afterAll(() => directory.close());
 
-  test('there are as many as the generator makes', () => expect(cases).toHaveLength(72));
-
-  test.each(cases)('$id', async ({ to, expect: expected }) => {
-    const asked = typeof to === 'string' ? { to } : to;
-    const { from = 'plain', authenticated = true, sizeKB = 4 } = typeof to === 'string' ? {} : to;
-    const { local, hops, servers, reports } = await explainResolution({
-      organization,
-      directory,
-      from: full(from),
-      authenticated,
-      sizeKb: sizeKB,
-      addresses: [full(asked.to)],
-    });
-
-    const { mailboxes = [], external = [], ndr, ndrFor = {}, reportsTo, expandAt } = expected;
-    const elsewhere = hops.filter((hop) => servers[hop.slice('SMTP:'.length)] !== undefined);
-    const addressed = full(asked.to);
-    if (expandAt === undefined) {
-      expect([...local, ...elsewhere.map((hop) => hop.slice('SMTP:'.length))].sort()).toEqual(mailboxes.map(full).sort());
-      expect(hops.filter((hop) => !elsewhere.includes(hop)).sort()).toEqual([...external].sort());
-    } else {
-      expect(hops).toEqual([`SMTP:${addressed}`]);
-      expect(servers).toEqual({ [addressed]: expandAt });
-    }
-    const told = ndr === undefined ? Object.entries(ndrFor).map(([name, status]) => [full(name), status]) : [[addressed, ndr]];
-    if (reportsTo === undefined) expect(reports.map(({ recipient, status }) => [recipient, status])).toEqual(told);
-    else expect(reports).toEqual([{ recipient: full('loop-a'), status: '5.4.6', to: reportsTo === null ? null : full(reportsTo) }]);
-    if (reportsTo === undefined) for (const { to: teller } of reports) expect(teller).toBe(full(from));
-  });
+  hardCases('hard-cases.json', 72, () => directory);
+  directorySuite({ directory: () => directory });
 });

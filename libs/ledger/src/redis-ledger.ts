@@ -66,6 +66,9 @@ return 1`,
 /** Keys of the scripts that always take the same number; a cluster finds the node of a call by its first key. */
 const keyCounts: Partial<Record<keyof typeof scripts, number>> = { claim: 3, offer: 1, withdraw: 1 };
 
+/** Records kept for a ledger that does not answer; about 1 KB each. */
+const maxUnsaid = 10_000;
+
 /** The ledger on Redis. Calls of one turn of the event loop go out together (pipelined). */
 export function redisLedger(options: RedisLedgerOptions): Ledger {
   const { prefix = 'mailrail:', dedupeWindowMs = 6 * 3_600_000, commandTimeoutMs = 1_000, circuitOpenMs = 2_000, now = Date.now } = options;
@@ -123,6 +126,18 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
     return answer === 'silent' ? 'silent' : answer.map((value) => effectOf(value, now()));
   };
 
+  /** What happened and could not be recorded is said again when the ledger answers: recording it twice changes nothing. */
+  const unsaid: (() => Promise<boolean>)[] = [];
+  const orLater = async (say: () => Promise<boolean>): Promise<boolean> => {
+    const said = await say();
+    if (!said && unsaid.length < maxUnsaid) unsaid.push(say);
+    return said;
+  };
+  const sayAgain = setInterval(() => {
+    for (const say of unsaid.splice(0)) void orLater(say);
+  }, circuitOpenMs);
+  sayAgain.unref();
+
   const countAll = async (entries: readonly { key: string; count: Count }[]): Promise<boolean> => {
     const answers = await Promise.all(
       [...byShard(entries, ({ key, count }) => keys.shardOfGuard(key, count))].map(([shard, some]) => {
@@ -179,7 +194,10 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
           [copyId, dedupeWindowMs, here?.field ?? '', here?.by ?? 0],
         ),
       );
-      if (answer === 'silent') return 'silent';
+      if (answer === 'silent') {
+        if (count !== undefined) void orLater(() => countAll([{ key, count }]));
+        return 'silent';
+      }
       if (answer !== 1) return 'other';
       // After a crash in between the same copy comes again, finds its claim and counts.
       return (await countAll(apart)) ? 'mine' : 'silent';
@@ -201,7 +219,7 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
     async complete(entries) {
       if (entries.length === 0) return true;
       const apart = entries.filter(({ key, count }) => count !== undefined && isApart(key, count));
-      if (apart.length === 0) return completeAll(entries);
+      if (apart.length === 0) return orLater(() => completeAll(entries));
       // Counted first: a crash in between leaves a count that the repeat finds made, never an effect that nobody counted.
       const before = await effects(apart.map(({ key }) => key));
       if (before === 'silent') return false;
@@ -210,7 +228,7 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
       return completeAll(entries.map((one) => (apart.includes(one) ? { key: one.key, outcome: one.outcome } : one)));
     },
     async countOnce(entries) {
-      return entries.length === 0 || countAll(entries);
+      return entries.length === 0 || orLater(() => countAll(entries));
     },
     async counts() {
       const answers = await Promise.all(keys.shards.map((shard) => ask(shard, () => redis.hgetall(keys.counts(shard)))));
@@ -262,6 +280,7 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
       },
     },
     async close() {
+      clearInterval(sayAgain);
       redis.disconnect();
     },
   };

@@ -112,15 +112,13 @@ const Connector = z.discriminatedUnion('kind', [
 ]);
 
 /** When a failed attempt is tried again; Exchange 2003's numbers by default. */
-const RetrySchedule = z
-  .strictObject({
-    glitchRetries: z.array(Duration).default([60_000, 60_000, 60_000]),
-    retries: z.array(Duration).default([600_000, 600_000, 600_000]),
-    thenEvery: Duration.prefault('15m'),
-    delayReportAfter: Duration.prefault('12h'),
-    expireAfter: Duration.prefault('2d'),
-  })
-  .prefault({});
+const RetrySchedule = z.strictObject({
+  glitchRetries: z.array(Duration).default([60_000, 60_000, 60_000]),
+  retries: z.array(Duration).default([600_000, 600_000, 600_000]),
+  thenEvery: Duration.prefault('15m'),
+  delayReportAfter: Duration.prefault('12h'),
+  expireAfter: Duration.prefault('2d'),
+});
 
 const Limits = z
   .strictObject({
@@ -143,7 +141,7 @@ export const Organization = z.strictObject({
   domains: z.array(Domain).min(1),
   postmaster: z.email(),
   limits: Limits,
-  schedule: RetrySchedule,
+  schedule: RetrySchedule.prefault({}),
   gateways: z.array(Gateway).default([]),
   connectors: z.array(Connector).default([]),
   /** Links between other sites, so that mail for a site without a connector of ours takes the cheapest path. One way each, as connectors are. */

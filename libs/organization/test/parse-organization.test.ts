@@ -256,3 +256,19 @@ describe('parseOrganization', () => {
     expect(parseOrganization(text)).toMatchObject({ snapshot: { settings: { connectors: [{ smartHosts: ['127.0.0.1:2526'] }] } } });
   });
 });
+
+test('a connector without a schedule of its own has none, so that the organization’s counts', () => {
+  const text = `organization: Corp
+site: london
+server: EX1
+servers: [{ name: EX1, site: london }]
+domains: [{ name: corp.example, type: authoritative }]
+postmaster: postmaster@corp.example
+schedule: { glitchRetries: [2s] }
+connectors:
+  - { name: internet, kind: smtp, addressSpaces: [{ space: 'SMTP:*' }] }
+`;
+  const parsed = parseOrganization(text);
+  expect(parsed.ok && parsed.snapshot.settings.schedule.glitchRetries).toEqual([2_000]);
+  expect(parsed.ok && parsed.snapshot.settings.connectors[0]?.schedule).toBeUndefined();
+});

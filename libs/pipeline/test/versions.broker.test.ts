@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { contract, type Envelope, envelope, previously, SubmittedMail } from '@mailrail/contracts';
+import { contract, type Envelope, previously, SubmittedMail } from '@mailrail/contracts';
 import { waitFor } from '@mailrail/testing';
 import { z } from 'zod';
 import { done, type Outcome, poison, toStation, transient } from '../src/index.ts';
@@ -7,12 +7,12 @@ import { type LineForTests, lineForTests, mailsOf, submitted } from './line-for-
 
 /** The next version of what is in MTS-IN: it must say when the mail was translated. Its release still writes the first one. */
 const v1 = SubmittedMail.schema;
-const Next = contract('mts-in', 2, z.object({ ...v1.shape, ...envelope, translatedAt: z.int() }), {
+const Next = contract('mts-in', 2, z.object({ ...v1.shape, translatedAt: z.int() }), {
   writes: 1,
   previous: [
     previously(1, v1, {
       upgrade: (mail) => ({ ...mail, translatedAt: mail.origin.at }),
-      downgrade: ({ translatedAt: _, ...mail }) => mail,
+      downgrade: ({ translatedAt: _translatedAt, ...mail }) => mail,
     }),
   ],
 });

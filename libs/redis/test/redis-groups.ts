@@ -30,7 +30,9 @@ export async function startCluster(): Promise<RedisGroup> {
     await waitFor(
       async () => {
         const states = await Promise.all(clients.map((client) => client.cluster('INFO')));
-        return states.every((state) => /cluster_state:ok/.test(state) && /cluster_known_nodes:3/.test(state) && /cluster_slots_ok:16384/.test(state));
+        return states.every(
+          (state) => /cluster_state:ok/.test(state) && /cluster_known_nodes:3/.test(state) && /cluster_slots_ok:16384/.test(state),
+        );
       },
       { what: 'the cluster of three', timeoutMs: 15_000 },
     );
@@ -49,9 +51,9 @@ export async function startCluster(): Promise<RedisGroup> {
 
 /** A master, a replica and a Sentinel that watches them and is alone in what it decides; `servers` in this order. */
 export async function startSentinelGroup(): Promise<RedisGroup> {
-  const master = await startOwnRedis();
+  const master = await startOwnRedis({ settings: ['repl-diskless-sync-delay 0'] });
   const masterPort = new URL(master.redisUrl).port;
-  const replica = await startOwnRedis({ settings: [`replicaof 127.0.0.1 ${masterPort}`, 'repl-diskless-sync-delay 0'] });
+  const replica = await startOwnRedis({ settings: [`replicaof 127.0.0.1 ${masterPort}`] });
   // A Sentinel asks its master once at first and then every ten seconds: what it is to know must be there by then.
   await answers(replica.redisUrl, 'the replica follows', async (client) => /master_link_status:up/.test(await client.info('replication')));
   const sentinel = await startOwnRedis({
@@ -64,7 +66,7 @@ export async function startSentinelGroup(): Promise<RedisGroup> {
   });
   await answers(sentinel.redisUrl, 'the Sentinel knows the replica', async (client) => {
     const about = await client.call('SENTINEL', 'REPLICAS', 'mymaster');
-    return Array.isArray(about) && about.some((one) => Array.isArray(one) && one.includes('ok') && one.includes('master-link-status'));
+    return Array.isArray(about) && about.some((one) => Array.isArray(one) && one.includes('slave'));
   });
   const servers = [master, replica, sentinel];
   return {

@@ -16,7 +16,7 @@ import { ReplyError, ReplyReader } from './reply-reader.ts';
 type Awaited = { command: 'mail' } | { command: 'rcpt'; at: number } | { command: 'data' };
 
 /**
- * The client's side of an SMTP session, without I/O: the host gives it what the server sent and sends what it says; time limits
+ * The client's side of an SMTP or LMTP session, without I/O: the host gives it what the server sent and sends what it says; time limits
  * are the host's, by `step`. One mail at a time, any number one after the other. After a refusal at any step the session is
  * clean for the next mail, or closed.
  */
@@ -30,7 +30,7 @@ export class ClientSession {
   #tls: boolean;
   #authenticated = false;
   #authSteps: string[] = []; // what is still to be said in the AUTH exchange
-  #saidHello: 'EHLO' | 'HELO' = 'EHLO';
+  #saidHello: 'EHLO' | 'HELO' | 'LHLO' = 'EHLO';
 
   #mail: OutgoingMail | undefined;
   #answers: (RecipientAnswer | undefined)[] = [];
@@ -48,6 +48,9 @@ export class ClientSession {
     this.#tls = options.secure ?? false;
   }
 
+  get #lmtp(): boolean {
+    return this.#options.protocol === 'lmtp';
+  }
   get step(): ClientStep {
     return this.#step;
   }
@@ -75,7 +78,7 @@ export class ClientSession {
     if (this.#step !== 'starttls') throw new Error('tlsStarted without a starttls event');
     this.#tls = true;
     this.#reader = new ReplyReader();
-    this.#hello('EHLO');
+    this.#hello();
   }
 
   /** Begins a mail. @throws Error when the session is not idle: a caller's mistake. */
@@ -140,7 +143,7 @@ export class ClientSession {
       case 'greeting':
         if (reply.code !== 220) return this.#close('the server does not take mail', reply);
         this.#greeting = reply.text.split(/\s/, 1)[0] ?? '';
-        return this.#hello('EHLO');
+        return this.#hello();
       case 'ehlo':
         return this.#helloReply(reply);
       case 'starttls':
@@ -168,7 +171,7 @@ export class ClientSession {
     }
   }
 
-  #hello(verb: 'EHLO' | 'HELO'): void {
+  #hello(verb: 'EHLO' | 'HELO' | 'LHLO' = this.#lmtp ? 'LHLO' : 'EHLO'): void {
     this.#step = 'ehlo';
     this.#saidHello = verb;
     this.#say(`${verb} ${this.#options.hostname}\r\n`);
@@ -180,7 +183,7 @@ export class ClientSession {
       if (this.#saidHello === 'EHLO' && reply.code >= 500 && !this.#tls) return this.#hello('HELO');
       return this.#close(`${this.#saidHello} was refused`, reply);
     }
-    this.#offered = this.#saidHello === 'EHLO' ? parseCapabilities(reply.text) : noCapabilities;
+    this.#offered = this.#saidHello === 'HELO' ? noCapabilities : parseCapabilities(reply.text);
     if (this.#greeting === '') this.#greeting = reply.text.split(/\s/, 1)[0] ?? '';
     const { tls = 'opportunistic', auth } = this.#options;
     if (!this.#tls && tls !== 'never') {
@@ -223,7 +226,7 @@ export class ClientSession {
     if (reply.code !== 235) return this.#close('authentication was refused', reply);
     this.#authenticated = true;
     // What is offered may depend on who asks: XMAILRAIL does.
-    return this.#options.site === true && !this.#offered.site ? this.#hello('EHLO') : this.#ready();
+    return this.#options.site === true && !this.#offered.site ? this.#hello() : this.#ready();
   }
 
   #envelopeReply(reply: RemoteReply): void {
@@ -285,7 +288,7 @@ export class ClientSession {
 
   /** Gives `reply` to everybody who has no answer yet. */
   #settle(step: AnswerStep, reply: RemoteReply): void {
-    const answer: RecipientAnswer = reply.code < 300 ? { kind: 'accepted', reply } : refusal(step, reply);
+    const answer = answerOf(step, reply);
     this.#answers = this.#answers.map((known) => known ?? answer);
   }
 
@@ -348,6 +351,10 @@ export class ClientSession {
   #say(text: string): void {
     this.#emit({ kind: 'send', bytes: Buffer.from(text) });
   }
+}
+
+function answerOf(step: AnswerStep, reply: RemoteReply): RecipientAnswer {
+  return reply.code < 300 ? { kind: 'accepted', reply } : refusal(step, reply);
 }
 
 function refusal(step: AnswerStep, reply: RemoteReply): RecipientAnswer {

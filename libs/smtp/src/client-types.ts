@@ -10,6 +10,8 @@ export interface RemoteReply {
 export interface ClientOptions {
   /** Our own name, for EHLO. */
   hostname: string;
+  /** `lmtp` (RFC 2033): LHLO, and after the message one reply for each recipient that was accepted. Default `smtp`. */
+  protocol?: 'smtp' | 'lmtp';
   /** `required`: without TLS no mail is sent and the session ends. Default `opportunistic`. */
   tls?: 'never' | 'opportunistic' | 'required';
   /** The connection is inside TLS from its first byte. */

@@ -1,4 +1,5 @@
-import amqp, { type Channel, type ChannelModel } from 'amqplib';
+import { amqpUrls, connectFirst } from '@mailrail/broker';
+import type { Channel, ChannelModel } from 'amqplib';
 import { z } from 'zod';
 import type { Topology } from './topology.ts';
 
@@ -19,11 +20,12 @@ export class TopologyMismatch extends Error {
  * An import of definitions answers yes even where it changed nothing, so each object is asserted, which the broker refuses
  * (406) when it exists with other arguments.
  *
+ * @param amqpUrl of the broker; where it has several hosts, the first that answers is told, and tells the others.
  * @param managementUrl when given, bindings are read back, too.
  * @throws TopologyMismatch naming every difference at once.
  */
 export async function declareTopology(topology: Topology, amqpUrl: string, managementUrl?: string): Promise<void> {
-  const connection = await amqp.connect(amqpUrl, { noDelay: true, timeout: 5_000 });
+  const connection = await connectFirst(amqpUrl, 'topology');
   connection.on('error', () => {}); // the failing call below rejects with the reason
   const differences: string[] = [];
   try {
@@ -88,7 +90,7 @@ const BindingRows = z.array(
 
 /** Bindings the broker does not show after they were declared. */
 async function missingBindings(topology: Topology, amqpUrl: string, managementUrl: string): Promise<string[]> {
-  const vhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
+  const vhost = decodeURIComponent(new URL(amqpUrls(amqpUrl)[0] ?? amqpUrl).pathname.slice(1)) || '/';
   const url = new URL(managementUrl);
   const authorization = `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`;
   const response = await fetch(`${url.origin}/api/bindings/${encodeURIComponent(vhost)}`, {

@@ -14,7 +14,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const tls = await readTls(config);
   const base = await openStage('gateway', config);
   const { organization, log, metrics } = base;
-  const line = await openGatewayLine({ ...base, stage: 'gateway', config });
+  let listening = false;
+  const ready = () => (listening ? undefined : 'not listening yet');
+  const line = await openGatewayLine({ ...base, stage: 'gateway', config, ready });
   const acceptor = openAcceptor({
     contents: base.content,
     line,
@@ -29,6 +31,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const waysIn: { close(): Promise<void> }[] = [];
   const stop = async () => {
     log.info('service.stopping');
+    listening = false;
     await Promise.all(waysIn.map((way) => way.close()));
     await line.stop();
   };
@@ -73,7 +76,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     const folders = config.IN_DIR === undefined ? [] : openFolders(config.IN_DIR, { acceptor, organization, log, metrics, tell });
     waysIn.push(...folders.map(({ gateway }) => gateway));
     log.info('gateway.listening', { smtp, submission, site, http, folders: folders.map(({ name }) => name), adminPort: line.adminPort });
+    listening = true;
   } catch (error) {
+    log.error('gateway.not-listening', { error });
     await stop();
     throw error;
   }

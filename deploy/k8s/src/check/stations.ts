@@ -108,12 +108,16 @@ function brokerFaults(manifests: readonly Manifest[], topology: Topology): strin
       of(kind)
         .map((one) => Granted.parse(one['spec']))
         .filter(({ userReference }) => userReference.name === name)
-        .map(({ permissions }) => JSON.stringify(Object.entries(permissions).toSorted()));
-    const wanted = (permissions: Record<string, string>) => JSON.stringify(Object.entries(permissions).toSorted());
-    if (!granted('Permission').includes(wanted({ configure, write, read })))
+        .map(({ permissions }) => inOrder(permissions));
+    if (!granted('Permission').includes(inOrder({ configure, write, read })))
       faults.push(`${name} has not the Permission the topology says`);
-    if (!granted('TopicPermission').includes(wanted({ exchange: 'mail', write: topicWrite, read: topicRead })))
+    if (!granted('TopicPermission').includes(inOrder({ exchange: 'mail', write: topicWrite, read: topicRead })))
       faults.push(`${name} has not the TopicPermission the topology says`);
   }
   return faults;
+}
+
+/** The same text for the same fields, in whatever order they came. */
+function inOrder(fields: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

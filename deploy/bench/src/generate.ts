@@ -1,0 +1,1 @@
+export { generatedFiles } from './scaling/generate.ts';

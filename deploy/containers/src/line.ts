@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { freePorts, waitFor } from '@mailrail/testing';
+import { readCompose, type Service } from './compose.ts';
+import type { Containers } from './containers.ts';
+import type { HostBrokers } from './host-brokers.ts';
+
+const folder = path.join(import.meta.dirname, '..', '..');
+
+/** A line whose stages run as containers, as the compose file says, but on this machine's network. */
+export interface ContainerLine {
+  /** Names in the compose file, gateway last. */
+  stages: readonly string[];
+  smtp: string;
+  http: string;
+  apiKey: string;
+  adminPort: (stage: string) => number;
+  isReady: (stage: string) => Promise<boolean>;
+  /** Waits until a stage, or every one, says that it is ready. */
+  ready: (stage?: string) => Promise<void>;
+}
+
+/** What a compose file's service is to `docker run`, on the host's network and without its ports. */
+export function runArguments(
+  service: Service,
+  image: string,
+  environment: Readonly<Record<string, string>>,
+  volumes: readonly string[],
+): string[] {
+  const each = (option: string, values: readonly string[]) => values.flatMap((value) => [option, value]);
+  const { healthcheck } = service;
+  const health =
+    'disable' in healthcheck
+      ? ['--no-healthcheck']
+      : [
+          `--health-cmd=${healthcheck.test.slice(1).join(' ')}`,
+          `--health-interval=${healthcheck.interval}`,
+          `--health-timeout=${healthcheck.timeout}`,
+          `--health-retries=${healthcheck.retries}`,
+          `--health-start-period=${healthcheck.start_period}`,
+        ];
+  return [
+    '--network=host',
+    ...(service.read_only ? ['--read-only'] : []),
+    ...each('--cap-drop', service.cap_drop),
+    ...each('--security-opt', service.security_opt),
+    ...each('--tmpfs', service.tmpfs),
+    `--memory=${service.mem_limit}`,
+    `--pids-limit=${service.pids_limit}`,
+    ...each(
+      '--env',
+      Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    ),
+    ...each('--volume', volumes),
+    ...health,
+    image,
+    ...(service.command ?? []),
+  ];
+}
+
+/**
+ * Starts the line of `compose.yaml`: the topology command to its end, then every stage of ours.
+ *
+ * @param options `sink` takes what goes out: `host:port`.
+ */
+export async function startLine(options: {
+  containers: Containers;
+  label: string;
+  image: string;
+  brokers: HostBrokers;
+  sink: string;
+}): Promise<ContainerLine> {
+  const { containers, label, image, brokers, sink } = options;
+  const apiKey = randomBytes(24).toString('hex');
+  const { services } = readCompose({
+    MAILRAIL_BROKER_PASSWORD: 'guest',
+    MAILRAIL_REDIS_PASSWORD: 'none',
+    MAILRAIL_API_KEY: apiKey,
+    MAILRAIL_SUBMISSION_PASSWORD: 'only-for-the-test',
+    MAILRAIL_SITE_SECRET: 'only-for-the-test-too',
+    MAILRAIL_LOG_LEVEL: 'warn',
+  });
+  const stages = Object.keys(services).filter((name) => services[name]?.command?.[1]?.startsWith('services/'));
+  stages.sort((a, b) => Number(a === 'gateway') - Number(b === 'gateway'));
+  const ports = await freePorts([0, 0, 0, 0, ...stages.map(() => 0)]);
+  const [smtp = 0, submission = 0, site = 0, http = 0, ...admin] = ports;
+  const adminPorts = new Map(stages.map((name, at) => [name, admin[at] ?? 0]));
+  const environmentOf = (name: string, { environment }: Service): Record<string, string> => ({
+    ...environment,
+    AMQP_URL: brokers.amqpUrl,
+    REDIS_URL: brokers.redisUrl,
+    MAILRAIL_SINK: sink,
+    ...(name === 'topology' ? { MGMT_URL: brokers.managementUrl } : { ADMIN_PORT: String(adminPorts.get(name)) }),
+    ...(name === 'gateway'
+      ? {
+          SMTP_HOST: '127.0.0.1',
+          SMTP_PORT: String(smtp),
+          SUBMISSION_PORT: String(submission),
+          SITE_PORT: String(site),
+          HTTP_HOST: '127.0.0.1',
+          HTTP_PORT: String(http),
+        }
+      : {}),
+  });
+  /** Folders of the repository by their path, volumes under the name of this run. */
+  const volumesOf = ({ volumes }: Service) =>
+    volumes.map((volume) => (volume.startsWith('.') ? path.join(folder, volume) : `${label}-${volume}`));
+  const startOne = (name: string) => {
+    const service = services[name];
+    if (service === undefined) throw new Error(`compose.yaml has no service ${name}`);
+    return containers.start(name, runArguments(service, image, environmentOf(name, service), volumesOf(service)));
+  };
+
+  await startOne('topology');
+  await waitFor(async () => (await containers.state('topology')).status === 'exited', {
+    what: 'the topology command ends',
+    timeoutMs: 60_000,
+  });
+  const { exitCode } = await containers.state('topology');
+  if (exitCode !== 0) throw new Error(`the topology command ended with ${exitCode}:\n${await containers.logs('topology')}`);
+  for (const name of stages) await startOne(name);
+
+  const adminPort = (stage: string) => adminPorts.get(stage) ?? 0;
+  const isReady = async (stage: string) => {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${adminPort(stage)}/health/ready`, { signal: AbortSignal.timeout(2_000) });
+      await answer.arrayBuffer();
+      return answer.ok;
+    } catch {
+      return false; // not yet
+    }
+  };
+  const ready = async (stage?: string) => {
+    for (const one of stage === undefined ? stages : [stage]) {
+      await waitFor(() => isReady(one), { what: `${one} is ready`, timeoutMs: 60_000 }).catch(async (error: unknown) => {
+        throw new Error(`${one} is not ready:\n${await containers.logs(one)}`, { cause: error });
+      });
+    }
+  };
+  try {
+    await ready();
+  } catch (error) {
+    throw new Error('the line does not start', { cause: error });
+  }
+  return { stages, smtp: `smtp://127.0.0.1:${smtp}`, http: `http://127.0.0.1:${http}`, apiKey, adminPort, isReady, ready };
+}

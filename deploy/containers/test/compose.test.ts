@@ -1,0 +1,104 @@
+import { describe, expect, test } from '@jest/globals';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { organizationOf } from './organization.ts';
+import { type Compose, readCompose, type Service } from '../src/compose.ts';
+import { composeFaults } from '../src/compose-faults.ts';
+
+const deploy = path.join(import.meta.dirname, '..', '..');
+const names = [...readFileSync(path.join(deploy, 'compose', 'env.example'), 'utf8').matchAll(/^([A-Z_]+)=$/gm)].map(
+  ([, name = '']) => name,
+);
+const secrets = Object.fromEntries(names.map((name) => [name, 'Aa0-_secret-of-24-letters']));
+const compose = () => readCompose(secrets);
+const stages = organizationOf().stages;
+
+test('the compose file is as it must be, and complete', async () => {
+  expect(await composeFaults(compose(), stages)).toEqual([]);
+});
+
+test('every service of ours is in it, and nothing else that is built here', () => {
+  const folders = readdirSync(path.join(deploy, '..', 'services'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const run = new Set(
+    Object.values(compose().services).flatMap(({ command = [] }) => /^services\/([^/]+)/.exec(command[1] ?? '')?.[1] ?? []),
+  );
+  expect([...run].toSorted()).toEqual(folders.map(({ name }) => name).toSorted());
+  expect(Object.values(compose().services).filter(({ build }) => build !== undefined)).toHaveLength(1);
+});
+
+test('three RabbitMQ nodes come with the profile, one without', () => {
+  const nodes = Object.entries(compose().services).filter(([, { image }]) => image.startsWith('rabbitmq:'));
+  expect(nodes.map(([name, { profiles }]) => [name, profiles])).toEqual([
+    ['rabbitmq', undefined],
+    ['rabbitmq-2', ['cluster']],
+    ['rabbitmq-3', ['cluster']],
+  ]);
+  expect(new Set(nodes.map(([, { hostname }]) => hostname)).size).toBe(3);
+});
+
+test('every password must be given', () => {
+  expect(names.length).toBeGreaterThan(3);
+  for (const name of names) expect(() => readCompose({ ...secrets, [name]: '' })).toThrow(`${name} must be set`);
+});
+
+test('a field that is not known is an error', () => {
+  const source = readFileSync(path.join(deploy, 'compose.yaml'), 'utf8');
+  expect(() => readCompose(secrets, source.replace('read_only: true', 'readonly: true'))).toThrow('readonly');
+  expect(() => readCompose(secrets, `${source}\nnetworks: {}\n`)).toThrow('networks is not known here');
+});
+
+const mistakes: { name: string; make: (services: Record<string, Service>, compose: Compose) => unknown; says: string }[] = [
+  { name: 'a stage that is missing', make: (services) => delete services['router'], says: 'no service runs services/router/src/main.ts' },
+  {
+    name: 'a role that is missing',
+    make: (services) => services['store-driver-deliver']?.command?.pop(),
+    says: 'no service runs services/store-driver/src/main.ts deliver',
+  },
+  {
+    name: 'a writable root',
+    make: (services) => Object.assign(services['mta'] ?? {}, { read_only: false }),
+    says: 'mta: may write to its root',
+  },
+  { name: 'capabilities', make: (services) => services['redis']?.cap_drop.pop(), says: 'redis: keeps capabilities' },
+  { name: 'privileges', make: (services) => services['mta']?.security_opt.pop(), says: 'mta: may gain privileges' },
+  {
+    name: 'no health check',
+    make: (services) => Object.assign(services['mta'] ?? {}, { healthcheck: { disable: true } }),
+    says: 'mta: has no health check',
+  },
+  {
+    name: 'a floating tag',
+    make: (services) => Object.assign(services['redis'] ?? {}, { image: 'redis:latest' }),
+    says: 'redis: image redis:latest',
+  },
+  { name: 'an open port', make: (services) => services['rabbitmq']?.ports.push('5672:5672'), says: 'rabbitmq: 5672:5672 is open' },
+  {
+    name: 'no wait for the topology',
+    make: (services) => delete services['mta']?.depends_on['topology'],
+    says: 'mta: does not wait for the topology',
+  },
+  { name: 'a volume that is not there', make: (_, compose) => delete compose.volumes['mail'], says: 'gateway: there is no mail to mount' },
+  {
+    name: 'a file that is not there',
+    make: (services) => services['mta']?.volumes.push('./compose/none:/x:ro'),
+    says: 'mta: there is no ./compose/none',
+  },
+  {
+    name: 'killed before the drain',
+    make: (services) => Object.assign(services['mta'] ?? {}, { stop_grace_period: '5s' }),
+    says: 'mta: is killed before',
+  },
+  {
+    name: 'a variable nobody knows',
+    make: (services) => Object.assign(services['mta']?.environment ?? {}, { PREFTECH: '1' }),
+    says: 'mta: nobody knows the variable PREFTECH',
+  },
+  { name: 'a variable that is missing', make: (services) => delete services['gateway']?.environment['API_KEY'], says: 'API_KEY' },
+];
+describe('a mistake is seen', () => {
+  test.each(mistakes)('$name', async ({ make, says }) => {
+    const spoiled = structuredClone(compose());
+    make(spoiled.services, spoiled);
+    expect((await composeFaults(spoiled, stages)).join('\n')).toContain(says);
+  });
+});
