@@ -24,8 +24,7 @@ let dir = '';
 let env: NodeJS.ProcessEnv = {};
 beforeAll(async () => {
   [vhost, redis, dir] = await Promise.all([freshVhost(), redisForTests(), mkdtemp(path.join(tmpdir(), 'mailrail-line-'))]);
-  const decided = { rabbitmq: { from: 'url', url: vhost.amqpUrl }, redis: { from: 'url', url: redis.redisUrl } };
-  env = { ...process.env, MGMT_URL: vhost.managementUrl, MAILRAIL_BROKERS: JSON.stringify(decided) };
+  env = { ...process.env, AMQP_URL: vhost.amqpUrl, REDIS_URL: redis.redisUrl, MGMT_URL: vhost.managementUrl };
 });
 afterAll(async () => {
   await vhost.drop();

@@ -64,8 +64,9 @@ function sentinelOptions({ sentinels, name, tls, login, sentinelLogin, db }: Add
     ...(tls ? { tls: {}, enableTLSForSentinelMode: true } : {}),
     sentinelRetryStrategy: options.retryMs,
     sentinelCommandTimeout: options.connectTimeoutMs ?? 2_000, // a Sentinel that hangs must not keep the others from being asked
-    // A master that was demoted but lives would keep the connection, and refuse every write.
-    failoverDetector: true,
+    // A master that was demoted but lives: its Sentinel cuts the connections, and what slips through is refused. ioredis' own
+    // `failoverDetector` is not used: a switch that it hears while it connects ends the client for good.
+    failoverDetector: false,
     reconnectOnError: ({ message }) => message.startsWith('READONLY'),
   };
 }

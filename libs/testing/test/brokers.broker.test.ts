@@ -1,9 +1,20 @@
 import { describe, expect, test } from '@jest/globals';
 import amqp from 'amqplib';
 import { Redis } from 'ioredis';
-import { brokersForTests, freshVhost, redisForTests } from '../src/index.ts';
+import { brokerSources, brokersForTests, freshVhost, redisForTests } from '../src/index.ts';
 
 describe('brokers of the run', () => {
+  test('a server that is given by its URL wins over the decision that was inherited', () => {
+    const decided = { rabbitmq: { from: 'binary', path: '/rabbitmq-server' }, redis: { from: 'binary', path: '/redis-server' } };
+    const env = { MAILRAIL_BROKERS: JSON.stringify(decided) };
+    expect(brokerSources(env)).toEqual(decided);
+    expect(brokerSources({ ...env, AMQP_URL: '', REDIS_URL: '' })).toEqual(decided);
+    expect(brokerSources({ ...env, AMQP_URL: 'amqp://given', REDIS_URL: 'redis://given' })).toEqual({
+      rabbitmq: { from: 'url', url: 'amqp://given' },
+      redis: { from: 'url', url: 'redis://given' },
+    });
+  });
+
   test('a fresh vhost takes a quorum queue and is gone afterwards', async () => {
     const vhost = await freshVhost();
     const connection = await amqp.connect(vhost.amqpUrl, { noDelay: true });

@@ -11,13 +11,17 @@ export interface Sources {
 const script = path.join(import.meta.dirname, '..', '..', '..', '..', 'scripts', 'run.mjs');
 
 /**
- * The decision that scripts/run.mjs left in MAILRAIL_BROKERS; a process that was not started by it asks it.
+ * The decision that scripts/run.mjs left in MAILRAIL_BROKERS; a process that was not started by it asks it. AMQP_URL and REDIS_URL
+ * win over it: it is inherited by whatever is started with servers of its own.
  *
  * @throws Error with the message for a person when there is no way to a broker.
  */
 export function brokerSources(env: NodeJS.ProcessEnv = process.env): Sources {
   const decided = env['MAILRAIL_BROKERS'];
-  if (decided !== undefined && decided !== '') return parseSources(decided);
+  if (decided !== undefined && decided !== '') {
+    const { rabbitmq, redis } = parseSources(decided);
+    return { rabbitmq: given(env['AMQP_URL']) ?? rabbitmq, redis: given(env['REDIS_URL']) ?? redis };
+  }
   const asked = spawnSync(process.execPath, [script, 'brokers'], {
     env,
     encoding: 'utf8',
@@ -26,6 +30,10 @@ export function brokerSources(env: NodeJS.ProcessEnv = process.env): Sources {
   });
   if (asked.status !== 0) throw new Error(asked.stderr.trim() || `${script} brokers ended with ${asked.status ?? asked.signal}`);
   return parseSources(asked.stdout);
+}
+
+function given(url: string | undefined): Source | undefined {
+  return url === undefined || url === '' ? undefined : { from: 'url', url };
 }
 
 function parseSources(text: string): Sources {
