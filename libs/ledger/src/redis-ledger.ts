@@ -63,11 +63,11 @@ end
 return 1`,
 } as const;
 
+/** Calls under way that nobody waits for; past it they are dropped, and the counts stay short of them. */
+const mostUnheard = 2_000;
+
 /** Keys of the scripts that always take the same number; a cluster finds the node of a call by its first key. */
 const keyCounts: Partial<Record<keyof typeof scripts, number>> = { claim: 3, offer: 1, withdraw: 1 };
-
-/** Records kept for a ledger that does not answer; about 1 KB each. */
-const maxUnsaid = 10_000;
 
 /** The ledger on Redis. Calls of one turn of the event loop go out together (pipelined). */
 export function redisLedger(options: RedisLedgerOptions): Ledger {
@@ -92,10 +92,27 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
     openUntil.clear();
   });
 
-  /** Runs a call; anything but an answer in time is silence, and for a moment nobody waits for the next one. */
-  const ask = async <Value>(shard: string, call: () => Promise<Value>): Promise<Value | 'silent'> => {
+  let unheard = 0;
+  /** Sends what nobody waits for. Redis may be slow and not away: what happened is then noted late, and the counts come right. */
+  const sendUnheard = (call: () => Promise<unknown>): void => {
+    if (redis.status !== 'ready' || unheard >= mostUnheard) return;
+    unheard += 1;
+    call()
+      .catch(() => {}) // silence was told already
+      .finally(() => {
+        unheard -= 1;
+      });
+  };
+
+  /**
+   * Runs a call; anything but an answer in time is silence, and for a moment nobody waits for the next one.
+   *
+   * @param anyway send it even when nobody waits for the answer: it notes something that has happened, as good late as now.
+   */
+  const ask = async <Value>(shard: string, call: () => Promise<Value>, anyway = false): Promise<Value | 'silent'> => {
     if ((openUntil.get(shard) ?? 0) > now()) {
       options.metrics?.ledgerSilent.inc();
+      if (anyway) sendUnheard(call);
       return 'silent';
     }
     try {
@@ -126,24 +143,12 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
     return answer === 'silent' ? 'silent' : answer.map((value) => effectOf(value, now()));
   };
 
-  /** What happened and could not be recorded is said again when the ledger answers: recording it twice changes nothing. */
-  const unsaid: (() => Promise<boolean>)[] = [];
-  const orLater = async (say: () => Promise<boolean>): Promise<boolean> => {
-    const said = await say();
-    if (!said && unsaid.length < maxUnsaid) unsaid.push(say);
-    return said;
-  };
-  const sayAgain = setInterval(() => {
-    for (const say of unsaid.splice(0)) void orLater(say);
-  }, circuitOpenMs);
-  sayAgain.unref();
-
   const countAll = async (entries: readonly { key: string; count: Count }[]): Promise<boolean> => {
     const answers = await Promise.all(
       [...byShard(entries, ({ key, count }) => keys.shardOfGuard(key, count))].map(([shard, some]) => {
         const names = [keys.counts(shard), ...some.map(({ key, count }) => keys.guard(key, count))];
         const args = [dedupeWindowMs, ...some.flatMap(({ count }) => [count.field, count.by])];
-        return ask(shard, () => script('countonce', names, args));
+        return ask(shard, () => script('countonce', names, args), true);
       }),
     );
     return answers.every((answer) => answer !== 'silent');
@@ -160,7 +165,7 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
           names.push(keys.of(key), count === undefined ? counts : keys.guard(key, count));
           args.push(outcome, count?.field ?? '', count?.by ?? 0);
         }
-        return ask(shard, () => script('complete', names, args));
+        return ask(shard, () => script('complete', names, args), true);
       }),
     );
     return answers.every((answer) => answer !== 'silent');
@@ -187,17 +192,17 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
       const counts = keys.counts(shard);
       const apart = count !== undefined && isApart(key, count) ? [{ key, count }] : [];
       const here = apart.length > 0 ? undefined : count;
-      const answer = await ask(shard, () =>
-        script(
-          'claim',
-          [keys.of(key), here === undefined ? counts : keys.guard(key, here), counts],
-          [copyId, dedupeWindowMs, here?.field ?? '', here?.by ?? 0],
-        ),
+      const answer = await ask(
+        shard,
+        () =>
+          script(
+            'claim',
+            [keys.of(key), here === undefined ? counts : keys.guard(key, here), counts],
+            [copyId, dedupeWindowMs, here?.field ?? '', here?.by ?? 0],
+          ),
+        true, // a silent claim goes on as ours: it is noted as that, and counted
       );
-      if (answer === 'silent') {
-        if (count !== undefined) void orLater(() => countAll([{ key, count }]));
-        return 'silent';
-      }
+      if (answer === 'silent') return 'silent';
       if (answer !== 1) return 'other';
       // After a crash in between the same copy comes again, finds its claim and counts.
       return (await countAll(apart)) ? 'mine' : 'silent';
@@ -219,7 +224,7 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
     async complete(entries) {
       if (entries.length === 0) return true;
       const apart = entries.filter(({ key, count }) => count !== undefined && isApart(key, count));
-      if (apart.length === 0) return orLater(() => completeAll(entries));
+      if (apart.length === 0) return completeAll(entries);
       // Counted first: a crash in between leaves a count that the repeat finds made, never an effect that nobody counted.
       const before = await effects(apart.map(({ key }) => key));
       if (before === 'silent') return false;
@@ -228,7 +233,7 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
       return completeAll(entries.map((one) => (apart.includes(one) ? { key: one.key, outcome: one.outcome } : one)));
     },
     async countOnce(entries) {
-      return entries.length === 0 || orLater(() => countAll(entries));
+      return entries.length === 0 || countAll(entries);
     },
     async counts() {
       const answers = await Promise.all(keys.shards.map((shard) => ask(shard, () => redis.hgetall(keys.counts(shard)))));
@@ -280,7 +285,6 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
       },
     },
     async close() {
-      clearInterval(sayAgain);
       redis.disconnect();
     },
   };

@@ -1,3 +1,4 @@
+import { openRedis } from '@mailrail/redis';
 import { type RedisGroup, startCluster, startSentinelGroup } from '@mailrail/redis/groups';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { newRootId } from '@mailrail/mail';
@@ -81,7 +82,9 @@ test('a master that dies under a Sentinel: silent, then its replica answers with
   try {
     await waitFor(async () => (await ledger.claim('first', 'copy')) === 'mine', { what: 'the ledger answers' });
     // Replication is asynchronous: what a master had alone when it died is lost with it.
-    await waitFor(async () => (await ledger.claim('first', 'another copy')) === 'other', { what: 'the claim is there' });
+    const replica = openRedis(group.servers[1]?.redisUrl ?? '', { queueWhileAway: true, autoPipelining: false, retryMs: () => 100 });
+    await waitFor(async () => (await replica.client.get('mailrail:first')) === 'copy', { what: 'the replica has the claim' });
+    replica.client.disconnect();
     await group.servers[0]?.kill();
     expect(await ledger.claim('second', 'copy')).toBe('silent');
     // A second as a rule; a Sentinel that was held up by a busy machine does nothing for 30 s.
@@ -92,3 +95,38 @@ test('a master that dies under a Sentinel: silent, then its replica answers with
     await group.close();
   }
 }, 120_000);
+
+test('a master that is demoted but lives: the ledger goes to the new one', async () => {
+  const group = await startSentinelGroup();
+  const ledger = redisLedger({ url: group.url, log: silentLog, commandTimeoutMs: 500, circuitOpenMs: 200 });
+  const [newMaster, sentinel] = group.servers
+    .slice(1)
+    .map(({ redisUrl }) => openRedis(redisUrl, { queueWhileAway: true, autoPipelining: false, retryMs: () => 100 }).client);
+  try {
+    await waitFor(async () => (await ledger.claim('before', 'copy')) === 'mine', { what: 'the ledger answers' });
+    await waitFor(async () => (await newMaster?.get('mailrail:before')) === 'copy', { what: 'the replica has the claim' });
+    // Refused as long as the Sentinel has not yet asked the replica how it is.
+    await waitFor(async () => (await sentinel?.call('SENTINEL', 'FAILOVER', 'mymaster')) === 'OK', { what: 'the Sentinel obeys' });
+    await waitFor(
+      async () => {
+        const key = newRootId();
+        return (
+          (await ledger.claim(key, 'copy')) === 'mine' &&
+          (await newMaster?.get(`mailrail:${key}`)) === 'copy' &&
+          (await isMaster(newMaster))
+        );
+      },
+      { what: 'claims are at the new master', timeoutMs: 60_000 },
+    );
+    expect(await ledger.claim('before', 'another copy')).toBe('other');
+  } finally {
+    newMaster?.disconnect();
+    sentinel?.disconnect();
+    await ledger.close();
+    await group.close();
+  }
+}, 120_000);
+
+async function isMaster(server: ReturnType<typeof openRedis>['client'] | undefined): Promise<boolean> {
+  return /role:master/.test((await server?.info('replication')) ?? '');
+}
