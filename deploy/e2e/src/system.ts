@@ -26,6 +26,7 @@ export interface Endpoints {
   management: string;
   redis: string;
   pids: Record<string, number>;
+  admin: Record<string, string>;
 }
 
 /** The counts of E5, in recipients, and what is still on its way in messages. */
@@ -56,6 +57,8 @@ export interface SystemOptions {
   managementUrl?: string;
   redisUrl?: string;
   args?: readonly string[];
+  root?: string; // of another build of the repository
+  env?: Readonly<Record<string, string>>;
 }
 
 /** A whole line, started as a user starts it, on a vhost and a Redis database of its own. */
@@ -203,7 +206,7 @@ export type System = Awaited<ReturnType<typeof startSystem>>;
 
 function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: string, options: SystemOptions) {
   const args = [
-    path.join(root, 'deploy/local/src/start.ts'),
+    path.join(options.root ?? root, 'deploy/local/src/start.ts'),
     '--data',
     data,
     '--samples',
@@ -217,9 +220,10 @@ function launch(data: string, amqpUrl: string, redisUrl: string, managementUrl: 
     ...(options.args ?? []),
   ];
   const child: ChildProcess = spawn(process.execPath, args, {
-    cwd: root,
+    cwd: options.root ?? root,
     env: {
       ...process.env,
+      ...options.env,
       AMQP_URL: amqpUrl,
       REDIS_URL: redisUrl,
       MGMT_URL: managementUrl,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type OrganizationSnapshot, organizationErrorsText, parseOrganization } from '@mailrail/organization';
 import { type GuardedBrokers, guardedBrokers, managementGuess } from '@mailrail/testing';
-import { declareTopology, topologyOf } from '@mailrail/topology';
+import { declareTopology, moveReplaced, topologyOf } from '@mailrail/topology';
 import { openDataDirectory, ownOrDefault, secretsOf } from './data-directory.ts';
 import { type Endpoints, removeEndpoints, writeEndpoints } from './endpoints.ts';
 import { reasonOf } from './error-code.ts';
@@ -86,7 +86,9 @@ export async function startLine(options: LineOptions): Promise<Line> {
     signal.throwIfAborted();
     say(`RabbitMQ (${brokers.from.rabbitmq}) and Redis (${brokers.from.redis}) answer; declaring queues`);
     const managementUrl = brokers.managementUrl || (await managementBeside(brokers.amqpUrl));
-    await declareTopology(topologyOf(organization.settings.connectors), brokers.amqpUrl, managementUrl);
+    const topology = topologyOf(organization.settings.connectors);
+    await declareTopology(topology, brokers.amqpUrl, managementUrl);
+    await moveReplaced(topology, brokers.amqpUrl); // no stage runs now: nobody would ever empty the old queues
 
     const shared = lineEnvironment({ data, ports, secrets, ...files, amqpUrl: brokers.amqpUrl, redisUrl: brokers.redisUrl }, env);
     const logs: LogFile[] = [];

@@ -42,6 +42,14 @@ export async function declareTopology(topology: Topology, amqpUrl: string, manag
     if (differences.length === 0) {
       const channel = await connection.createChannel();
       channel.on('error', () => {});
+      // First out of the old one: were both bound for a moment, every mail of it would be there twice. A publisher that comes in
+      // between is told that there is no queue, and tries again.
+      for (const { name, replaces } of topology.queues) {
+        if (replaces === undefined) continue;
+        for (const one of topology.bindings) {
+          if (one.queue === name) await channel.unbindQueue(replaces, one.source, one.key, one.arguments);
+        }
+      }
       for (const one of topology.bindings) await channel.bindQueue(one.queue, one.source, one.key, one.arguments);
     }
   } finally {

@@ -1,5 +1,5 @@
 import { permissionsOf } from './permissions.ts';
-import { badmailQueue, ladder, queueName, rungQueue } from './stations.ts';
+import { badmailQueue, ladder, queueName, queueOf, rungQueue } from './stations.ts';
 import { definitionsOf, type Topology, topologyOf } from './topology.ts';
 
 /** The connectors of the default organization; a deployment prints its own with the topology command. */
@@ -20,7 +20,7 @@ export function generatedFiles(): Map<string, string> {
 export function stationTable(topology: Topology) {
   return Object.entries(topology.stations).map(([name, one]) => ({
     station: name,
-    queues: one.lanes.map((lane) => queueName(name, lane)),
+    queues: one.lanes.map((lane) => queueOf(name, one, lane)),
     badmail: badmailQueue(name),
     takenBy: one.takenBy,
     leadsTo: one.leadsTo,

@@ -1,5 +1,6 @@
 export * from './declare.ts';
 export * from './generate.ts';
+export * from './move.ts';
 export * from './permissions.ts';
 export * from './scaling.ts';
 export * from './stations.ts';

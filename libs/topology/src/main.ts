@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { parseOrganization } from '@mailrail/organization';
 import { declareTopology, TopologyMismatch } from './declare.ts';
+import { moveReplaced } from './move.ts';
 import { topologyOf } from './topology.ts';
 
-// The one-shot topology command: a deploy step with the right to declare, run before the services of a version start.
+// The one-shot topology command: a deploy step with the right to declare, run before the services of a version start. `move` empties
+// queues that have been replaced, after the services of the former version are gone; `move --back` before a roll-back.
 const { AMQP_URL, MGMT_URL, ORGANIZATION_FILE } = process.env;
 const missing = Object.entries({ AMQP_URL, ORGANIZATION_FILE })
   .filter(([, value]) => value === undefined || value === '')
@@ -18,11 +20,26 @@ if (!organization.ok) {
   process.exit(78);
 }
 const topology = topologyOf(organization.snapshot.settings.connectors);
+const [command = 'declare', ...words] = process.argv.slice(2);
+const unknown = words.filter((word) => command !== 'move' || !['--back', '--remove'].includes(word));
+if (!['declare', 'move'].includes(command) || unknown.length > 0) {
+  process.stderr.write('usage: main.ts [declare]\n       main.ts move [--back] [--remove]\n');
+  process.exit(64);
+}
 try {
-  await declareTopology(topology, AMQP_URL, MGMT_URL);
-  process.stdout.write(
-    `topology: ${topology.queues.length} queues and ${topology.bindings.length} bindings are as this version needs them\n`,
-  );
+  if (command === 'move') {
+    const moved = await moveReplaced(topology, AMQP_URL, { back: words.includes('--back'), remove: words.includes('--remove') });
+    for (const { from, to, messages, left, consumers, removed } of moved) {
+      const rest = removed ? 'removed' : `${left} left, ${consumers} consumers`;
+      process.stdout.write(`topology: ${messages} messages from ${from} to ${to}; ${from}: ${rest}\n`);
+    }
+    if (moved.length === 0) process.stdout.write('topology: there is no queue that another has replaced\n');
+  } else {
+    await declareTopology(topology, AMQP_URL, MGMT_URL);
+    process.stdout.write(
+      `topology: ${topology.queues.length} queues and ${topology.bindings.length} bindings are as this version needs them\n`,
+    );
+  }
 } catch (error) {
   process.stderr.write(`topology: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(error instanceof TopologyMismatch ? 65 : 69);

@@ -9,6 +9,11 @@ export interface Station {
   /** Stations its consumer publishes to, beside the side lanes every stage may use. `connector.*` is any connector. */
   readonly leadsTo: readonly string[];
   readonly lanes: readonly Lane[];
+  /**
+   * Raised by one when the arguments of its queue change, which an existing queue cannot: then it is another queue, in the place of the
+   * one before (docs/upgrading.md). Default 1.
+   */
+  readonly generation?: number;
   /** One line for the console page and the diagram. */
   readonly holds: string;
 }
@@ -118,9 +123,24 @@ export function laneAt(station: string, lane: Lane): Lane {
 
 /** The queue of a station: `5.aq.pre-categorization`, `5.aq.pre-categorization.high`. */
 export function queueName(station: string, lane: Lane = 'normal'): string {
-  const step = station.startsWith('connector.') ? 8 : stations[station as keyof typeof stations]?.step;
-  if (step === undefined) throw new RangeError(`no station ${station}`);
-  return `${step}.${station}${lane === 'normal' ? '' : `.${lane}`}`;
+  return queueOf(station, stationOf(station), lane);
+}
+
+/** The same for a station given as data. A later generation says so at the end: `5.aq.pre-categorization.g2`. */
+export function queueOf(
+  name: string,
+  station: Pick<Station, 'step' | 'generation'>,
+  lane: Lane,
+  generation = station.generation ?? 1,
+): string {
+  return `${station.step}.${name}${lane === 'normal' ? '' : `.${lane}`}${generation > 1 ? `.g${generation}` : ''}`;
+}
+
+function stationOf(name: string): Pick<Station, 'step' | 'generation'> {
+  const known: Readonly<Record<string, Station>> = stations;
+  const found = name.startsWith('connector.') ? { step: 8 } : known[name];
+  if (found === undefined) throw new RangeError(`no station ${name}`);
+  return found;
 }
 
 /** The key a station's mail is published with on exchange `mail`. */
@@ -128,8 +148,9 @@ export function routingKey(station: string, lane: Lane = 'normal'): string {
   return lane === 'normal' ? station : `${station}.${lane}`;
 }
 
+/** One for all generations: what is parked stays where it is. */
 export function badmailQueue(station: string): string {
-  return `${queueName(station)}.badmail`;
+  return `${stationOf(station).step}.${station}.badmail`;
 }
 export function badmailKey(station: string): string {
   return `${station}.badmail`;

@@ -4,7 +4,7 @@ import {
   connectorStation,
   exchanges,
   ladder,
-  queueName,
+  queueOf,
   routingKey,
   rungQueue,
   type Station,
@@ -19,6 +19,8 @@ export interface ExchangeSpec {
 }
 export interface QueueSpec {
   name: string;
+  /** The queue in whose place this one is; what is bound to this one is bound to that one no more. */
+  replaces?: string;
   arguments: Record<string, string | number>;
 }
 export interface BindingSpec {
@@ -58,9 +60,13 @@ function quorum(deadLetterKey: string, deliveryLimit: number): QueueSpec['argume
   };
 }
 
-/** Derives exchanges, queues and bindings. The order is the order of declaration: targets before what dead-letters into them. */
-export function topologyOf(connectors: readonly ConnectorRow[]): Topology {
-  const all: Record<string, Station> = { ...stations };
+/**
+ * Derives exchanges, queues and bindings. The order is the order of declaration: targets before what dead-letters into them.
+ *
+ * @param line the stations without connectors; another release's, for what concerns two of them.
+ */
+export function topologyOf(connectors: readonly ConnectorRow[], line: Readonly<Record<string, Station>> = stations): Topology {
+  const all: Record<string, Station> = { ...line };
   for (const { name, kind } of connectors) all[connectorStation(name)] = stationOfConnector(name, kind);
 
   const queues: QueueSpec[] = [{ name: exchanges.unrouted, arguments: { 'x-queue-type': 'quorum' } }];
@@ -74,9 +80,11 @@ export function topologyOf(connectors: readonly ConnectorRow[]): Topology {
     queues.push({ name: badmailQueue(name), arguments: quorum(exchanges.unrouted, broker.parkedDeliveryLimit) });
     bindings.push({ source: exchanges.mail, queue: badmailQueue(name), key: badmailKey(name), arguments: {} });
     for (const lane of station.lanes) {
-      const queue = queueName(name, lane);
+      const queue = queueOf(name, station, lane);
+      const generation = station.generation ?? 1;
+      const replaces = generation > 1 ? { replaces: queueOf(name, station, lane, generation - 1) } : {};
       const key = routingKey(name, lane);
-      queues.push({ name: queue, arguments: quorum(badmailKey(name), broker.deliveryLimit) });
+      queues.push({ name: queue, ...replaces, arguments: quorum(badmailKey(name), broker.deliveryLimit) });
       bindings.push({ source: exchanges.mail, queue, key, arguments: {} });
       bindings.push({ source: exchanges.return, queue, key: '', arguments: { 'x-match': 'all', 'return-to': key } });
     }
