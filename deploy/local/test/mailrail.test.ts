@@ -102,6 +102,15 @@ describe('resolve', () => {
     expect(explained.servers).toMatchObject({ 'ada@corp.example': 'EX1' });
     expect(explained.reports).toMatchObject([{ recipient: 'nobody@corp.example', status: '5.1.1', to: 'z@elsewhere.example' }]);
   });
+  test.each<[directory: string, code: number, says: RegExp]>([
+    ['ldap://127.0.0.1:1', 1, /^nothing can be said: directory: .*ECONNREFUSED/],
+    ['ldap://me:secret@127.0.0.1:1/people', 1, /what follows the host is no DN/],
+  ])('a directory server that cannot be asked, %s, is told', async (directory, wanted, says) => {
+    const { code, stdout, stderr } = await mailrail('resolve', '--data', data, '--directory', directory, '--from', '', 'ada@corp.example');
+    expect(code).toBe(wanted);
+    expect(stdout + stderr).toMatch(says);
+    expect(stdout + stderr).not.toContain('secret');
+  });
   test('a broken organization file is told line by line', async () => {
     const file = path.join(data, 'broken.yaml');
     await writeFile(file, 'organization: Corp\nsite: [\n');

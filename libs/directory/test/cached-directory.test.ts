@@ -1,6 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { createMetrics } from '@mailrail/telemetry';
-import { type CacheStore, cachedDirectory, type Directory, directoryDown, directoryOf, type EntryInput } from '../src/index.ts';
+import { waitFor } from '@mailrail/testing';
+import {
+  type CacheStore,
+  cachedDirectory,
+  type Directory,
+  type DirectoryChange,
+  directoryDown,
+  directoryOf,
+  type EntryInput,
+} from '../src/index.ts';
 
 /** A store of the test's own, with a clock, that can be away. */
 function fakeStore() {
@@ -70,23 +79,32 @@ function setUp(entries: readonly (string | EntryInput)[] = ['ada@corp.example', 
   const inner = watched(entries);
   const fake = fakeStore();
   const metrics = createMetrics('test');
-  const open = () =>
-    cachedDirectory(inner.directory, options.shared === false ? undefined : fake.store, {
-      metrics,
-      now: () => fake.state.now,
-      random: () => 0.5,
-    });
+  const open = (onChange?: Directory['onChange']) =>
+    cachedDirectory(
+      { ...inner.directory, ...(onChange === undefined ? {} : { onChange }) },
+      options.shared === false ? undefined : fake.store,
+      {
+        circuitMs: 20,
+        metrics,
+        now: () => fake.state.now,
+        random: () => 0.5,
+      },
+    );
   const ask = async (cache: Directory, ...addresses: string[]) => {
     const answer = await cache.byAddress(addresses);
     return answer.ok
       ? [...answer.value.values()].map((owners) => owners.map(({ primary }) => primary).join('|')).join(' ')
       : `no answer: ${answer.reason}`;
   };
+  const answerOf = async (cache: Directory, address: string) => {
+    const answer = await cache.byAddress([address]);
+    return answer.ok ? answer.value.get(address) : undefined;
+  };
   const tiers = async () => {
     const { values } = await metrics.cacheLookups.get();
     return Object.fromEntries(values.map(({ labels, value }) => [String(labels.tier), value]));
   };
-  return { inner: inner.state, store: fake.state, rows: fake.rows, open, ask, tiers };
+  return { inner: inner.state, store: fake.state, rows: fake.rows, open, ask, answerOf, tiers };
 }
 
 describe('cachedDirectory', () => {
@@ -278,5 +296,35 @@ describe('cachedDirectory', () => {
     expect(inner.state.asked).toBe(before);
     await cache.byAddress(['SMTP:u0@corp.example']);
     expect(inner.state.asked).toBe(before + 1);
+  });
+
+  test('what the directory says has changed is forgotten: entries, and that nobody has an address or DN', async () => {
+    const { inner, rows, open, ask, answerOf } = setUp();
+    const listeners: ((change: DirectoryChange) => void)[] = [];
+    const cache = open((listener) => listeners.push(listener));
+    expect(await ask(cache, ada, nobody, 'SMTP:ben@corp.example')).toBe(`${ada} SMTP:ben@corp.example`);
+    const [id] = [...((await answerOf(cache, ada)) ?? [])].map((entry) => entry.id);
+    inner.entries = [{ primary: ada, displayName: 'new' }, 'nobody@corp.example', 'ben@corp.example'];
+    const before = inner.asked;
+    for (const tell of listeners) tell({ kind: 'entries', ids: [id ?? ''], addresses: [nobody], dns: ['cn=gone'] });
+    await waitFor(() => [...rows.values()].filter(({ value }) => value === 'null').length === 3, { what: 'the cache to forget' });
+    expect(await ask(cache, nobody, ada)).toBe(`${nobody} ${ada}`);
+    expect((await answerOf(cache, ada))?.[0]?.displayName).toBe('new');
+    await ask(cache, 'SMTP:ben@corp.example');
+    expect(inner.asked).toBe(before + 2); // ben is known as before
+  });
+
+  test('when everything may have changed, everything is forgotten; a store that was away forgets when it is back', async () => {
+    const { inner, store, rows, open, ask } = setUp();
+    const listeners: ((change: DirectoryChange) => void)[] = [];
+    const cache = open((listener) => listeners.push(listener));
+    await ask(cache, ada);
+    store.away = true;
+    for (const tell of listeners) tell({ kind: 'entries', ids: ['x'], addresses: [], dns: [] });
+    await waitFor(() => store.calls > 2, { what: 'the first try' });
+    store.away = false;
+    await waitFor(() => rows.get('dir:version')?.value === '1', { what: 'the flush' });
+    expect(inner.asked).toBe(1);
+    await cache.close();
   });
 });

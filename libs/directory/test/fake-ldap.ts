@@ -21,7 +21,7 @@ export interface FakeOptions {
   onSearch?: (request: SearchRequest, reply: Reply) => void;
   /** Result code of a bind, or what else happens. Default 0. */
   onBind?: (dn: string, password: string) => number | 'drop' | 'silence';
-  rootDse?: Values;
+  rootDse?: Values | (() => Values);
   tls?: { cert: string; key: string };
   /** Whether TLS begins with StartTLS rather than with the first byte. Without `tls` StartTLS is refused. */
   startTls?: boolean;
@@ -102,7 +102,7 @@ export async function fakeLdap(options: FakeOptions = {}): Promise<FakeLdap> {
         request.parse(reader, []);
         const reply = replyTo(id, send, socket);
         if (request.baseDN === '' && request.scope === 'base' && request.attributes.includes('namingcontexts')) {
-          reply.entry('', rootDse);
+          reply.entry('', typeof rootDse === 'function' ? rootDse() : rootDse);
           reply.done();
           return;
         }

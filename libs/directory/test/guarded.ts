@@ -24,11 +24,15 @@ export async function guarded(command: string, args: readonly string[], env: Nod
     text = (text + chunk.toString()).slice(-kept);
   });
   child.stdin?.on('error', () => {}); // it ended before we did
-  const exited = once(child, 'exit').then(() => {});
+  let gone = false;
+  const exited = once(child, 'exit').then(() => {
+    gone = true; // its pid may be another's by now
+  });
   const [first] = (await once(child.stdout ?? child, 'data')) as [Buffer]; // the shell tells the pid first
   const pid = Number(first.toString().split('\n')[0]);
   child.stdout?.resume();
   const kill = (signal: NodeJS.Signals) => {
+    if (gone) return;
     try {
       process.kill(pid, signal);
     } catch {

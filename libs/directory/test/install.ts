@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -15,21 +17,19 @@ export async function ensureInstalled(files: readonly string[], packages: readon
   if (files.every((file) => existsSync(file))) return;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
     throw new Error(`needed and not there: ${files.join(', ')}; install ${packages.join(' ')}`);
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const options = { env, timeout: 280_000, maxBuffer: 50_000_000 };
-  // Other tests may install at the same time: dpkg waits for its lock, and the lock file here keeps the policy for both.
-  const apt = (...args: string[]) =>
-    run('flock', ['-o', '/tmp/mailrail-apt.lock', 'apt-get', '-o', 'DPkg::Lock::Timeout=240', '-q', ...args], options);
-  const policy = '/usr/sbin/policy-rc.d';
-  const ours = !existsSync(policy);
-  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  try {
-    const install = ['install', '-y', '--no-install-recommends', ...packages];
-    await apt(...install).catch(async () => {
-      await apt('update');
-      await apt(...install);
-    });
-  } finally {
-    if (ours) rmSync(policy, { force: true });
-  }
+  // Other tests may install at the same time: one after the other, each with the file that says to start no servers.
+  await run('flock', ['-o', path.join(tmpdir(), 'mailrail-apt.lock'), 'sh', '-c', script, 'sh', ...packages], {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    timeout: 280_000,
+    maxBuffer: 50_000_000,
+  });
 }
+
+const script = `policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap 'rm -f $policy' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > $policy
+  chmod 755 $policy
+fi
+apt() { apt-get -o DPkg::Lock::Timeout=240 -q "$@"; }
+apt install -y --no-install-recommends "$@" || { apt update && apt install -y --no-install-recommends "$@"; }`;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { BerReader, BerWriter, FilterParser } from 'ldapts';
-import { filterFromText } from '../src/index.ts';
 import { parseFilter } from '../src/filter.ts';
+import { filterFromText } from '../src/index.ts';
 
 /** What goes over the wire, read back: the text ldapts makes of it. */
 function onTheWire(text: string, activeDirectory = true): string {

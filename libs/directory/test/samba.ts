@@ -4,7 +4,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { waitFor } from '@mailrail/testing';
-import { guarded, type Guarded } from './guarded.ts';
+import { type Guarded, guarded } from './guarded.ts';
 import { fixture } from './hard-case-rows.ts';
 import { ensureInstalled } from './install.ts';
 import { accepts } from './slapd.ts';
@@ -12,12 +12,15 @@ import { accepts } from './slapd.ts';
 const run = promisify(execFile);
 const administrator = 'Administrator@CORP.EXAMPLE';
 const password = 'Passw0rd!x';
+const reader = { name: 'mailrail@CORP.EXAMPLE', password: 'Passw0rd!y' };
 
 /** A Samba Active Directory of the test's own, with the Exchange attributes in its schema. */
 export interface Samba {
   readonly host: string; // its loopback address
   readonly administrator: string; // UPN to bind with
   readonly password: string;
+  /** An ordinary user without any group. */
+  readonly reader: { name: string; password: string };
   readonly ca: string; // path of its certificate
   readonly process: Guarded;
   /** `ldapmodify` with these change records. */
@@ -125,12 +128,13 @@ dsdb:schema update allowed = yes
       await modify(schema.replaceAll(/DC=X$/gm, 'DC=corp,DC=example'));
     }
     await modify(await readFile(ldif, 'utf8'));
+    await run('samba-tool', ['user', 'create', 'mailrail', reader.password, '-s', conf]);
     await copyFile(`${dir}/tls.crt`, `${dir}/ca.crt`);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { host, administrator, password, ca: `${dir}/ca.crt`, process: server, modify, stop };
+  return { host, administrator, password, reader, ca: `${dir}/ca.crt`, process: server, modify, stop };
 }
 
 /** A loopback address on which nobody has an LDAP port. */

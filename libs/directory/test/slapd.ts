@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { waitFor } from '@mailrail/testing';
-import { guarded, type Guarded } from './guarded.ts';
+import { type Guarded, guarded } from './guarded.ts';
 import { fixture } from './hard-case-rows.ts';
 import { ensureInstalled } from './install.ts';
 
@@ -19,6 +19,8 @@ export interface SlapdOptions {
   modules?: readonly string[];
   /** Lines for its configuration, before and behind those of the database. */
   global?: string;
+  /** Who may see what. Default: everybody who is bound, everything. */
+  access?: string;
   database?: string;
   certificate?: 'server' | 'expired' | 'other';
 }
@@ -43,6 +45,7 @@ export async function startSlapd(options: SlapdOptions): Promise<Slapd> {
   await ensureInstalled(['/usr/sbin/slapd', '/usr/bin/ldapmodify'], ['slapd', 'ldap-utils']);
   const { base = 'DC=corp,DC=example', modules = ['memberof'], certificate = 'server' } = options;
   const { schemas = [fixture('exchange-ad.schema')], global = '', database = '' } = options;
+  const { access = 'access to * by users read by anonymous auth' } = options;
   const dir = await mkdtemp(path.join(tmpdir(), 'mailrail-slapd-'));
   await mkdir(path.join(dir, 'db'));
   for (const end of ['crt', 'key']) await copyFile(fixture(`tls/${certificate}.${end}`), path.join(dir, `tls.${end}`));
@@ -72,7 +75,7 @@ dbnosync
 index objectClass,entryCSN,entryUUID eq
 ${options.schemas === undefined ? 'index proxyAddresses,legacyExchangeDN,mail,member,memberOf eq\nindex mailNickname,department,l eq,pres\n' : 'index mail,uid,member eq\n'}
 limits dn.exact="${admin}" size=unlimited time=unlimited
-access to * by users read by anonymous auth
+${access}
 ${database}
 ${modules.includes('memberof') ? 'overlay memberof\nmemberof-group-oc group\nmemberof-member-ad member\nmemberof-memberof-ad memberOf\nmemberof-refint FALSE\n' : ''}overlay syncprov
 syncprov-checkpoint 1000 5

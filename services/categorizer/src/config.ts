@@ -7,9 +7,22 @@ export const Config = z.object({
   DIRECTORY_URL: z
     .string()
     .min(1)
-    .refine((url) => !/^ldaps?:/i.test(url), 'a directory server cannot be asked by this version; export it to an LDIF file')
-    .describe('the directory: path of an LDIF file'),
-  DIRECTORY_POLL_MS: z.coerce.number().int().min(10).max(600_000).default(5_000).describe('how often the file is looked at'),
+    .describe('the directory: ldap[s]://host[/baseDN], several with blanks between, or the path of an LDIF file'),
+  LDAP_BIND_DN: z.string().optional().describe('who asks directory servers; these are read by openDirectory (docs/directory.md)'),
+  LDAP_PASSWORD: z.string().optional().describe('and with which password; a secret'),
+  LDAP_BASE: z.string().optional().describe('below which DNs addresses are looked up, `;` between them'),
+  LDAP_PROFILE: z.string().optional().describe('active-directory, openldap, or the path of a .json file'),
+  LDAP_TLS: z.string().optional().describe('what ldap:// means: auto, starttls, none'),
+  LDAP_CA_FILE: z.string().optional().describe('PEM file of authorities that sign the servers’ certificates'),
+  LDAP_CERT_FILE: z.string().optional().describe('PEM file of our certificate, for SASL EXTERNAL'),
+  LDAP_KEY_FILE: z.string().optional().describe('PEM file of its key'),
+  DIRECTORY_POLL_MS: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(600_000)
+    .default(5_000)
+    .describe('how often it is looked at what changed, in the file or on the servers'),
   DIRECTORY_TIMEOUT_MS: z.coerce.number().int().min(10).max(60_000).default(2_000).describe('after this a lookup counts as unanswered'),
   DIRECTORY_CACHE: z
     .enum(['redis', 'process'])

@@ -1,20 +1,21 @@
 import { AcceptedMail, noHooks } from '@mailrail/contracts';
-import { cachedDirectory, ldifDirectory, LdifFileError, membershipIn, redisCacheStore } from '@mailrail/directory';
+import { cachedDirectory, DirectoryConfigError, LdifFileError, membershipIn, openDirectory, redisCacheStore } from '@mailrail/directory';
 import { ConfigError, loadConfig, openStage, type Running, runAsProcess, runService } from '@mailrail/pipeline';
 import { directoryRoutes } from './admin.ts';
 import { categorize } from './categorize.ts';
 import { Config } from './config.ts';
 
-/** Starts the categorizer. @throws ConfigError naming every wrong variable, or every mistake in the directory file. */
+/** Starts the categorizer. @throws ConfigError naming every wrong variable, or every mistake in the directory file or in how its servers are named. */
 export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const config = loadConfig(Config, env);
   const base = await openStage('categorizer', config);
   const { log, metrics, organization, ledger, content } = base;
-  const file = await ldifDirectory(config.DIRECTORY_URL, { pollMs: config.DIRECTORY_POLL_MS, log }).catch((error: unknown) => {
-    throw error instanceof LdifFileError ? new ConfigError(`directory: ${error.message}`) : error;
+  const { DIRECTORY_URL: url, DIRECTORY_POLL_MS: pollMs, DIRECTORY_TIMEOUT_MS: timeoutMs } = config;
+  const source = await openDirectory(url, { env, log, pollMs, timeoutMs }).catch((error: unknown) => {
+    throw error instanceof LdifFileError || error instanceof DirectoryConfigError ? new ConfigError(`directory: ${error.message}`) : error;
   });
   const store = config.DIRECTORY_CACHE === 'redis' ? redisCacheStore({ url: config.REDIS_URL, log }) : undefined;
-  const directory = cachedDirectory(file, store, { log, metrics, timeoutMs: config.DIRECTORY_TIMEOUT_MS });
+  const directory = cachedDirectory(source, store, { log, metrics, timeoutMs });
   const membership = membershipIn(directory);
 
   return runService({

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DirectoryUnavailable, type Explanation, explainResolution, ldifDirectory } from '@mailrail/directory';
+import { DirectoryUnavailable, type Explanation, explainResolution, isLdapUrl, openDirectory } from '@mailrail/directory';
 import { type OrganizationSnapshot, organizationErrorsText, parseOrganization } from '@mailrail/organization';
 import { reasonOf } from '../error-code.ts';
 import { UsageError } from '../options.ts';
@@ -10,12 +10,12 @@ import { wordsOf } from './words.ts';
 const defaults = path.join(import.meta.dirname, '..', '..', '..', '..', 'libs', 'organization', 'default');
 
 export const resolve: Command = {
-  usage: 'resolve [--organization FILE] [--directory FILE.ldif] --from ADDRESS ADDRESS...',
+  usage: 'resolve [--organization FILE] [--directory FILE.ldif|URL] --from ADDRESS ADDRESS...',
   says: 'who would get a mail, and why; nothing is sent',
   help: `Asks the categorizer what it would do with a mail, without sending anything.
 
   --organization FILE    organization.yaml (default: that of the data folder, else the built-in one)
-  --directory FILE       directory as LDIF (default: likewise)
+  --directory FILE|URL   an LDIF file (default: likewise), or ldap[s]://host/baseDN with LDAP_BIND_DN, LDAP_PASSWORD (docs/directory.md)
   --data DIR             data folder (default .mailrail)
   --from ADDRESS         sender of the envelope; empty or <> for a report
   --authenticated        the sender has logged in
@@ -36,7 +36,7 @@ export const resolve: Command = {
 
     const data = path.resolve(context.cwd, values.get('data') ?? context.env['MAILRAIL_DATA'] ?? '.mailrail');
     const organization = await openOrganization(values.get('organization') ?? context.env['MAILRAIL_ORGANIZATION'], data, context);
-    const directory = await openDirectory(values.get('directory') ?? context.env['MAILRAIL_DIRECTORY'], data, context);
+    const directory = await directoryFor(values.get('directory') ?? context.env['MAILRAIL_DIRECTORY'], data, context);
     try {
       const explained = await explainResolution({
         organization,
@@ -67,14 +67,12 @@ async function openOrganization(given: string | undefined, data: string, { cwd, 
   return parsed.snapshot;
 }
 
-async function openDirectory(given: string | undefined, data: string, { cwd }: Context) {
-  if (given !== undefined && /^ldaps?:\/\//i.test(given)) {
-    throw new UsageError('--directory: a directory server cannot be asked by this version; export it to an LDIF file');
-  }
+async function directoryFor(given: string | undefined, data: string, { cwd, env }: Context) {
+  if (given !== undefined && isLdapUrl(given)) return openDirectory(given, { env, timeoutMs: 10_000 });
   const candidates =
     given === undefined ? [path.join(data, 'directory.ldif'), path.join(defaults, 'directory.ldif')] : [path.resolve(cwd, given)];
   const [file] = await firstReadable(candidates);
-  return ldifDirectory(file);
+  return openDirectory(file);
 }
 
 async function firstReadable(files: readonly string[]): Promise<[string, string]> {

@@ -52,9 +52,10 @@ export function ownersOf(questions: readonly string[], entries: readonly Entry[]
     const type = key.slice(0, key.indexOf(':'));
     types.add(type);
     if (type === 'X500') types.add('EX');
+    const own = type === 'SMTP' ? key : addressKey(question);
     const before = asked.get(key);
-    if (before === undefined) asked.set(key, [addressKey(question)]);
-    else before.push(addressKey(question));
+    if (before === undefined) asked.set(key, [own]);
+    else before.push(own);
   }
   const found = new Map<string, Entry[]>();
   const answer = (address: string, entry: Entry) => {

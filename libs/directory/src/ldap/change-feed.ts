@@ -110,6 +110,7 @@ const nothing: Feed = async () => ({ all: undefined, entries: [] });
 function usnFeed(now: () => number): Feed {
   const marks = new Map<string, bigint>(); // the last number seen, by server
   let last: string | undefined;
+  let lookedBack = false;
   return async (connection, facts, timeoutMs) => {
     const root = await connection.search({ base: '', scope: 'base', filter: everything, attributes: rootDseAttributes }, timeoutMs);
     const { identity = connection.server.name, highestUsn, defaultNamingContext } = rootDseOf(root.entries[0]);
@@ -118,7 +119,9 @@ function usnFeed(now: () => number): Feed {
     const changes: Changes = { all: undefined, entries: [] };
     if (mark !== undefined && highestUsn < mark) changes.all = 'the server was restored from a copy';
     else if (mark === undefined && last !== undefined) changes.all = 'another server is asked now';
+    else if (mark === undefined && lookedBack) changes.all = 'it cannot be told what changed before the start';
     else if (mark !== highestUsn) {
+      lookedBack = true; // times have no index on most servers: what takes too long once is not tried again
       const filter =
         mark === undefined
           ? new GreaterThanEqualsFilter({ attribute: 'whenChanged', value: generalizedTime(now() - lookBackMs, '.0Z') })
@@ -146,10 +149,12 @@ function csnFeed(now: () => number): Feed {
     });
     const bases = [...new Set(facts.bases.map((base) => facts.contexts.find((context) => isBelow(dnKey(base), dnKey(context))) ?? base))];
     const states = await Promise.all(bases.map((base) => contextCsns(connection, base, timeoutMs)));
+    // The number of the whole says at once that nothing changed; a server that has none is asked for entries each time.
+    if (bases.every((base, index) => isSame(states[index], contexts.get(base)))) return changes;
     const found = await changedEntries(connection, facts, { bases, filter, withDeleted: false }, timeoutMs);
     if (found === undefined) {
       changes.all = 'too many changes to tell one by one';
-      mark = now();
+      mark = Math.max(mark, ...states.flatMap((state) => [...state].map((csn) => timeOf(csn) ?? mark))); // by the servers' clock
     }
     const numbers = new Set(seen.values());
     for (const entry of found ?? []) {
@@ -170,6 +175,16 @@ function csnFeed(now: () => number): Feed {
     });
     return changes;
   };
+}
+
+function isSame(state: ReadonlySet<string> | undefined, before: ReadonlySet<string> | undefined): boolean {
+  return (
+    state !== undefined &&
+    before !== undefined &&
+    state.size > 0 &&
+    state.size === before.size &&
+    [...state].every((csn) => before.has(csn))
+  );
 }
 
 async function contextCsns({ search }: LdapConnection, base: string, timeoutMs: number): Promise<Set<string>> {

@@ -2,9 +2,9 @@ import type { Log } from '@mailrail/telemetry';
 import { type ConnectOptions, type LdapConnection, openConnection } from './connection.ts';
 import type { LdapProfile } from './ldap-profile.ts';
 import { ldapPool, type Pool } from './pool.ts';
+import { type ServerFacts, serverFacts } from './server-facts.ts';
 import { serverList } from './server-list.ts';
 import type { LdapServer } from './server-url.ts';
-import { type ServerFacts, serverFacts } from './server-facts.ts';
 
 export interface PartOptions extends ConnectOptions {
   servers: readonly LdapServer[]; // in order of preference, each with the same entries

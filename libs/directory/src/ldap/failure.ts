@@ -31,6 +31,33 @@ export const resultCode = {
   invalidCredentials: 49,
 } as const;
 
+const names: Readonly<Record<number, string>> = {
+  1: 'operationsError',
+  2: 'protocolError',
+  3: 'timeLimitExceeded',
+  4: 'sizeLimitExceeded',
+  7: 'authMethodNotSupported',
+  8: 'strongerAuthRequired',
+  10: 'referral',
+  11: 'adminLimitExceeded',
+  12: 'unavailableCriticalExtension',
+  13: 'confidentialityRequired',
+  32: 'noSuchObject',
+  34: 'invalidDNSyntax',
+  48: 'inappropriateAuthentication',
+  49: 'invalidCredentials',
+  50: 'insufficientAccessRights',
+  51: 'busy',
+  52: 'unavailable',
+  53: 'unwillingToPerform',
+};
+
+/** A server's refusal in words. */
+export function refusal(what: string, code: number, text: string): LdapFailure {
+  const name = names[code] === undefined ? '' : ` (${names[code]})`;
+  return new LdapFailure('refused', `${what} refused with result code ${code}${name}${text === '' ? '' : `: ${text}`}`, code);
+}
+
 /** Codes that are about the question alone. After any other the connection is not used again. */
 const aboutTheQuestion = new Set([3, 4, 10, 11, 12, 16, 17, 18, 21, 32, 33, 34, 50]);
 

@@ -1,4 +1,4 @@
-import { AndFilter, EqualityFilter, type Filter, OrFilter, PresenceFilter } from 'ldapts';
+import { EqualityFilter, type Filter, OrFilter, PresenceFilter } from 'ldapts';
 
 /** Every entry. */
 export const everything: Filter = new PresenceFilter({ attribute: 'objectClass' });
@@ -12,10 +12,4 @@ export function equals(attribute: string, value: string | Buffer): Filter {
 export function anyOf(filters: Filter[]): Filter {
   const [only] = filters;
   return filters.length === 1 && only !== undefined ? only : new OrFilter({ filters });
-}
-
-/** @param filters at least one. */
-export function allOf(filters: Filter[]): Filter {
-  const [only] = filters;
-  return filters.length === 1 && only !== undefined ? only : new AndFilter({ filters });
 }

@@ -2,24 +2,25 @@ import { createHash } from 'node:crypto';
 import { addressKey } from '@mailrail/mail';
 import { type Log, silentLog } from '@mailrail/telemetry';
 import { dnKey } from '../dn.ts';
-import { gate } from '../gate.ts';
 import { membershipIn } from '../membership.ts';
 import type { Answer, Directory, DirectoryChange, Entry } from '../port.ts';
 import { canBeAsked, ownersOf } from './address-question.ts';
 import type { RawEntry } from './answers.ts';
+import { distinct, groupedByBase, inBatches, merged } from './batches.ts';
 import { followChanges } from './change-feed.ts';
 import { DirectoryConfigError } from './config-error.ts';
-import type { Credentials, TlsFiles } from './connection.ts';
-import { directoryPart, type DirectoryPart } from './directory-part.ts';
+import type { Credentials } from './connection.ts';
+import { type DirectoryPart, directoryPart } from './directory-part.ts';
 import { failureOf, LdapFailure, resultCode } from './failure.ts';
 import { everything } from './filters.ts';
+import { ldapEntry } from './ldap-entry.ts';
 import type { LdapProfile } from './ldap-profile.ts';
-import { lookUpAddresses, lookUpDns, searchBelow, type Finding, isInChain } from './questions.ts';
+import { type Finding, isInChain, lookUpAddresses, lookUpDns, searchBelow } from './questions.ts';
 import { wholeEntries } from './ranges.ts';
 import { isBelow } from './server-facts.ts';
 import type { LdapServer } from './server-url.ts';
 import { warningsOf } from './warnings.ts';
-import { ldapEntry } from './ldap-entry.ts';
+import type { TlsFiles } from './wire.ts';
 
 export interface LdapDirectoryOptions {
   /** In order of preference. Servers with another base, and global catalogs, are parts of their own. */
@@ -51,9 +52,6 @@ export interface LdapDirectoryOptions {
   /** How often the servers are asked what changed; 0 never. Default 5,000. */
   pollMs?: number;
 }
-
-/** Batches of one call that are on their way at once; more only makes others wait. */
-const batchesAtOnce = 4;
 
 /**
  * A directory on LDAP servers: Active Directory (and Samba as one) or OpenLDAP. Every error, timeout and incomplete answer is no
@@ -265,56 +263,6 @@ export function ldapDirectory(options: LdapDirectoryOptions): Directory {
       feed?.start();
     },
   };
-}
-
-function groupedByBase(servers: readonly LdapServer[]): Map<string | undefined, LdapServer[]> {
-  const groups = new Map<string | undefined, LdapServer[]>();
-  const keys = new Map<string, string | undefined>();
-  for (const server of servers) {
-    const key = server.base === undefined ? '' : dnKey(server.base);
-    if (!keys.has(key)) keys.set(key, server.base);
-    const base = keys.get(key);
-    groups.set(base, [...(groups.get(base) ?? []), server]);
-  }
-  return groups;
-}
-
-async function inBatches<Value>(
-  questions: readonly string[],
-  size: number,
-  ask: (some: readonly string[]) => Promise<Value>,
-): Promise<Value[]> {
-  if (questions.length === 0) return [];
-  if (questions.length <= size) return [await ask(questions)];
-  const place = gate(batchesAtOnce);
-  const work: Promise<Value>[] = [];
-  for (let at = 0; at < questions.length; at += size) {
-    const some = questions.slice(at, at + size);
-    work.push(place(() => ask(some)));
-  }
-  return Promise.all(work);
-}
-
-function distinct(values: readonly string[], keyOf: (value: string) => string): string[] {
-  const seen = new Map<string, string>();
-  for (const value of values) {
-    const key = keyOf(value);
-    if (!seen.has(key)) seen.set(key, value);
-  }
-  return [...seen.values()];
-}
-
-function merged(found: readonly Map<string, Entry[]>[]): Map<string, Entry[]> {
-  const [only] = found;
-  if (found.length === 1 && only !== undefined) return only;
-  const all = new Map<string, Entry[]>();
-  for (const owners of found) {
-    for (const [key, entries] of owners) {
-      const before = all.get(key) ?? [];
-      all.set(key, [...before, ...entries.filter(({ id }) => !before.some((one) => one.id === id))]);
-    }
-  }
-  return all;
 }
 
 function isTooLong(error: unknown): boolean {

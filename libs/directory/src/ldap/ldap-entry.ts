@@ -7,42 +7,78 @@ import { namedMemberDn } from './named-member.ts';
 
 /** An entry of a server in mail's words. What a profile names otherwise is brought into the form of the others first. */
 export function ldapEntry({ dn, attributes }: RawEntry, profile: LdapProfile): { entry: Entry; warnings: string[] } {
-  const has = (names: readonly string[]) => names.some((name) => attributes.has(name.toLowerCase()));
-  const texts = (name: string) => (attributes.get(name.toLowerCase()) ?? []).filter((value) => typeof value === 'string');
-  const put = (names: readonly string[], values: AttributeValue[]) => {
-    const [name] = names;
-    if (name !== undefined && values.length > 0) attributes.set(name.toLowerCase(), values);
+  const names = namesOf(profile);
+  const texts = (name: string) => (attributes.get(name) ?? []).filter((value) => typeof value === 'string');
+  const has = (some: readonly string[]) => some.some((name) => attributes.has(name));
+  const put = ([name]: readonly string[], values: AttributeValue[]) => {
+    if (name !== undefined && values.length > 0) attributes.set(name, values);
   };
   const isOf = (classes: readonly string[]) => {
-    if (classes.length === 0) return false;
-    const own = texts('objectClass').map((name) => name.toLowerCase());
-    return classes.some((name) => own.includes(name.toLowerCase()));
+    const own = texts('objectclass').map((name) => name.toLowerCase());
+    return classes.some((name) => own.includes(name));
   };
 
-  if (profile.bareAddresses.length > 0 && !has(profile.addresses)) {
-    const bare = profile.bareAddresses.flatMap(texts).map((address) => address.trim());
+  if (names.bareAddresses.length > 0 && !has(names.addresses)) {
+    const bare = names.bareAddresses.flatMap(texts).map((address) => address.trim());
     put(
-      profile.addresses,
+      names.addresses,
       bare.filter((address) => address !== '').map((address, index) => `${index === 0 ? 'SMTP' : 'smtp'}:${address}`),
     );
   }
-  for (const name of [...profile.memberLogins, ...profile.memberAddresses]) {
-    const named = texts(name).map((value) => namedMemberDn(name, value));
-    if (named.length > 0) put(profile.members, [...(attributes.get(profile.members[0]?.toLowerCase() ?? '') ?? []), ...named]);
+  if (has(names.namedMembers)) {
+    const members = names.members[0] === undefined ? [] : (attributes.get(names.members[0]) ?? []);
+    put(names.members, [...members, ...names.namedMembers.flatMap((name) => texts(name).map((value) => namedMemberDn(name, value)))]);
   }
-  if (profile.memberUrls.length > 0 && !has(profile.filter) && isOf(profile.classes.queryGroup)) {
-    const query = queryOf(profile.memberUrls.flatMap(texts));
+  if (has(names.memberUrls) && !has(names.filter) && isOf(names.queryGroup)) {
+    const query = queryOf(names.memberUrls.flatMap(texts));
     if (query !== undefined) {
-      put(profile.filter, [query.filter]);
-      put(profile.filterBase, [query.base]);
+      put(names.filter, [query.filter]);
+      put(names.filterBase, [query.base]);
     }
   }
-  const { persons, personsServer, classes } = profile;
-  if (personsServer.length > 0 && isOf(persons) && !has([...profile.homeServerName, ...profile.homeMdb, ...profile.targetAddress])) {
-    if (!isOf([...classes.contact, ...classes.group, ...classes.queryGroup]) && has(profile.addresses))
-      put(profile.homeServerName, personsServer.slice(0, 1));
-  }
+  if (profile.personsServer.length > 0 && has(names.addresses) && !has(names.placed) && isOf(names.persons) && !isOf(names.noPersons))
+    put(names.homeServerName, profile.personsServer.slice(0, 1));
   return entryOf(dn, attributes, profile);
+}
+
+interface Names {
+  addresses: readonly string[];
+  bareAddresses: readonly string[];
+  members: readonly string[];
+  namedMembers: readonly string[];
+  memberUrls: readonly string[];
+  filter: readonly string[];
+  filterBase: readonly string[];
+  homeServerName: readonly string[];
+  placed: readonly string[]; // that say where mail goes
+  queryGroup: readonly string[];
+  persons: readonly string[];
+  noPersons: readonly string[];
+}
+const known = new WeakMap<LdapProfile, Names>();
+
+/** The names of a profile as entries have them, in lower case. */
+function namesOf(profile: LdapProfile): Names {
+  const before = known.get(profile);
+  if (before !== undefined) return before;
+  const lower = (...lists: (readonly string[])[]) => lists.flat().map((name) => name.toLowerCase());
+  const { classes } = profile;
+  const names: Names = {
+    addresses: lower(profile.addresses),
+    bareAddresses: lower(profile.bareAddresses),
+    members: lower(profile.members),
+    namedMembers: lower(profile.memberLogins, profile.memberAddresses),
+    memberUrls: lower(profile.memberUrls),
+    filter: lower(profile.filter),
+    filterBase: lower(profile.filterBase),
+    homeServerName: lower(profile.homeServerName),
+    placed: lower(profile.homeServerName, profile.homeMdb, profile.targetAddress),
+    queryGroup: lower(classes.queryGroup),
+    persons: lower(profile.persons),
+    noPersons: lower(classes.contact, classes.group, classes.queryGroup),
+  };
+  known.set(profile, names);
+  return names;
 }
 
 /** One query from the URLs of a group: whoever any of them finds. URLs with several bases are more than one query can ask. */

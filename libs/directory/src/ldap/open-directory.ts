@@ -3,11 +3,12 @@ import { type Log, silentLog } from '@mailrail/telemetry';
 import { type LdifDirectoryOptions, ldifDirectory } from '../ldif-directory.ts';
 import type { Directory } from '../port.ts';
 import { DirectoryConfigError } from './config-error.ts';
-import { type Credentials, openConnection, type TlsFiles } from './connection.ts';
+import { type Credentials, openConnection } from './connection.ts';
 import { failureOf } from './failure.ts';
-import { ldapDirectory, type LdapDirectoryOptions } from './ldap-directory.ts';
+import { type LdapDirectoryOptions, ldapDirectory } from './ldap-directory.ts';
 import { activeDirectoryProfile, type LdapProfile, ldapProfiles, openLdapProfile, profileFromJson } from './ldap-profile.ts';
 import { isLdapUrl, type LdapServer, parseServerUrls } from './server-url.ts';
+import type { TlsFiles } from './wire.ts';
 
 export interface OpenDirectoryOptions {
   /** Where `LDAP_*` is found (docs/directory.md). */
@@ -15,6 +16,8 @@ export interface OpenDirectoryOptions {
   log?: Log;
   /** How often a file is looked at, or servers are asked what changed. */
   pollMs?: number;
+  /** How long whoever asks waits for a lookup: servers have a little less, so that the reason is theirs. */
+  timeoutMs?: number;
   ldif?: Omit<LdifDirectoryOptions, 'pollMs' | 'log'>;
   ldap?: Partial<LdapDirectoryOptions>;
 }
@@ -26,13 +29,17 @@ export interface OpenDirectoryOptions {
  * @throws DirectoryConfigError for settings that cannot be used. @throws LdifFileError for a file that cannot be.
  */
 export async function openDirectory(url: string, options: OpenDirectoryOptions = {}): Promise<Directory> {
-  const { env = {}, log = silentLog, pollMs } = options;
+  const { env = {}, log = silentLog, pollMs, timeoutMs } = options;
   const shared = { log, ...(pollMs === undefined ? {} : { pollMs }) };
   if (!isLdapUrl(url)) return ldifDirectory(url, { ...options.ldif, ...shared });
-  const settings = { ...(await ldapSettings(url, env)), ...shared, ...options.ldap };
+  const settings = { ...(await ldapSettings(url, env)), ...shared, ...(timeoutMs === undefined ? {} : within(timeoutMs)), ...options.ldap };
   // Whether it can tell memberships at once depends on what it is. When it does not answer now, groups are walked.
   const profile = settings.profile ?? (await detected(settings, log));
   return ldapDirectory({ ...settings, ...(profile === undefined ? {} : { profile }) });
+}
+
+function within(timeoutMs: number): Pick<LdapDirectoryOptions, 'timeoutMs' | 'searchTimeoutMs' | 'connectTimeoutMs'> {
+  return { timeoutMs: timeoutMs * 0.9, searchTimeoutMs: timeoutMs * 4.5, connectTimeoutMs: timeoutMs * 0.75 };
 }
 
 /** What a server says it is; `undefined` when none answers now. */

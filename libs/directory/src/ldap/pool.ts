@@ -1,8 +1,8 @@
 import type { Log } from '@mailrail/telemetry';
 import type { LdapConnection } from './connection.ts';
 import { failureOf, LdapFailure, leavesConnection } from './failure.ts';
-import type { LdapServer } from './server-url.ts';
 import type { ServerList } from './server-list.ts';
+import type { LdapServer } from './server-url.ts';
 
 export interface PoolOptions {
   servers: ServerList;
