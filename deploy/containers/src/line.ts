@@ -121,19 +121,21 @@ export async function startLine(options: {
   for (const name of stages) await startOne(name);
 
   const adminPort = (stage: string) => adminPorts.get(stage) ?? 0;
-  const isReady = async (stage: string) => {
+  /** Why a stage is not ready; undefined when it is. */
+  const trouble = async (stage: string): Promise<string | undefined> => {
     try {
       const answer = await fetch(`http://127.0.0.1:${adminPort(stage)}/health/ready`, { signal: AbortSignal.timeout(2_000) });
-      await answer.arrayBuffer();
-      return answer.ok;
-    } catch {
-      return false; // not yet
+      const text = await answer.text();
+      return answer.ok ? undefined : text;
+    } catch (error) {
+      return `no answer: ${String(error)}`;
     }
   };
+  const isReady = async (stage: string) => (await trouble(stage)) === undefined;
   const ready = async (stage?: string) => {
     for (const one of stage === undefined ? stages : [stage]) {
       await waitFor(() => isReady(one), { what: `${one} is ready`, timeoutMs: 60_000 }).catch(async (error: unknown) => {
-        throw new Error(`${one} is not ready:\n${await containers.logs(one)}`, { cause: error });
+        throw new Error(`${one} is not ready: ${await trouble(one)}\n${await containers.logs(one)}`, { cause: error });
       });
     }
   };

@@ -33,4 +33,5 @@ export interface MailboxStore {
 export interface StoredForm {
   ref: string; // of the content store
   sizeBytes: number;
+  body?: '7bit' | '8bit' | 'binary'; // E4; left out: nothing is known
 }

@@ -265,6 +265,8 @@ export class ClientSession {
         this.#step = 'content';
         return this.#emit({ kind: 'content' });
       }
+      // RFC 2033 §4.2 forbids it, and no reply to an empty message would come.
+      if (this.#lmtp) return this.#lost('the server wants a message for nobody');
       // 354 although nobody was accepted: an empty message ends it (RFC 2920 §3.1).
       this.#step = 'final';
       return this.#say('.\r\n');
@@ -282,7 +284,12 @@ export class ClientSession {
 
   #finalReply(reply: RemoteReply): void {
     if (reply.code >= 300 && reply.code < 400) return this.#lost('the server gave a reply that fits no command of ours');
-    this.#settle('content', reply);
+    if (this.#lmtp && reply.code !== 421) {
+      // RFC 2033 §4.2: one reply for each recipient that was accepted, in the order they were said.
+      const next = this.#answers.indexOf(undefined);
+      if (next >= 0) this.#answers[next] = answerOf('content', reply);
+      if (this.#answers.includes(undefined)) return;
+    } else this.#settle('content', reply);
     this.#answered(reply.code === 421 ? 'broken' : 'clean', reply);
   }
 

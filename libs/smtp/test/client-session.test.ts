@@ -405,3 +405,75 @@ describe('when the session breaks', () => {
     expect(script.session.step).toBe('closed');
   });
 });
+
+describe('LMTP', () => {
+  const three: OutgoingMail = { sender: null, recipients: ['b', 'c', 'd'].map((name) => ({ mailbox: `${name}@x.example` })) };
+  const lhlo = (keywords: readonly string[] = full) => {
+    const script = new Script({ protocol: 'lmtp' });
+    expect(script.say('220 store.x.example LMTP')).toBe('LHLO out.corp.example\r\n');
+    script.say(...keywords);
+    expect(script.session.step).toBe('idle');
+    return script;
+  };
+
+  test('a server that refuses LHLO is not asked otherwise', () => {
+    const script = new Script({ protocol: 'lmtp' });
+    script.say('220 store.x.example');
+    expect(script.say('500 what?')).toBe('');
+    expect(script.last('closed')).toMatchObject({ reason: 'LHLO was refused', step: 'ehlo' });
+  });
+
+  test('one reply for each recipient that was accepted, in their order', () => {
+    const script = lhlo();
+    script.start(three);
+    script.say('250 ok', '250 ok', '550 5.1.1 unknown', '250 ok', '354 go');
+    script.content('hello\r\n');
+    script.say('250 2.0.0 <b> saved');
+    expect(script.last('answered')).toBeUndefined();
+    expect(script.session.step).toBe('final');
+    script.say('452 4.2.2 <d> full');
+    expect(script.fates).toEqual(['accepted 250', 'refused rcpt 550', 'deferred content 452']);
+    expect(script.session.step).toBe('idle');
+    script.start(mail);
+    script.say('250 ok', '250 ok', '250 ok', '354 go');
+    script.content('again\r\n');
+    script.say('250 ok', '250 ok'); // in one piece
+    expect(script.fates).toEqual(['accepted 250', 'accepted 250']);
+  });
+
+  test('a session that ends between the replies: who had none is in doubt', () => {
+    const script = lhlo();
+    script.start(three);
+    script.say('250 ok', '250 ok', '250 ok', '250 ok', '354 go');
+    script.content('hello\r\n');
+    script.say('250 <b> saved');
+    script.session.connectionLost();
+    expect(script.fates).toEqual(['accepted 250', 'lost after the dot', 'lost after the dot']);
+  });
+
+  test('421 between the replies is the answer of the rest, and the end', () => {
+    const script = lhlo();
+    script.start(three);
+    script.say('250 ok', '250 ok', '250 ok', '250 ok', '354 go');
+    script.content('hello\r\n');
+    script.say('250 <b> saved', '421 4.3.2 going down');
+    expect(script.fates).toEqual(['accepted 250', 'deferred content 421', 'deferred content 421']);
+    expect(script.session.step).toBe('closed');
+  });
+
+  test('a reply too many, and content wanted for nobody, end the session', () => {
+    const script = lhlo();
+    script.start(mail);
+    script.say('250 ok', '250 ok', '250 ok', '354 go');
+    script.content('hello\r\n');
+    script.say('250 ok', '250 ok', '250 ok');
+    expect(script.fates).toEqual(['accepted 250', 'accepted 250']);
+    expect(script.last('closed')).toMatchObject({ step: 'idle' });
+
+    const other = lhlo();
+    other.start(mail);
+    expect(other.say('250 ok', '550 no', '550 no', '354 go')).toBe('');
+    expect(other.fates).toEqual(['refused rcpt 550', 'refused rcpt 550']);
+    expect(other.session.step).toBe('closed');
+  });
+});

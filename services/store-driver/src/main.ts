@@ -1,11 +1,11 @@
 import { queueFacts } from '@mailrail/broker';
 import { maySweep, runSweeper } from '@mailrail/content-store';
 import { LocalDelivery, QueuedMail, SubmittedMail } from '@mailrail/contracts';
-import { maildirMailboxStore } from '@mailrail/mailbox-store';
 import { ConfigError, loadConfig, openStage, type Running, runAsProcess, runService, type StageBase } from '@mailrail/pipeline';
 import { topologyOf } from '@mailrail/topology';
 import { Config, DeliverConfig } from './config.ts';
 import { deliver, stageName } from './deliver.ts';
+import { openMailboxes } from './open-mailboxes.ts';
 import { watchStore } from './store-watch.ts';
 import { submit } from './submit.ts';
 import { transfer } from './transfer.ts';
@@ -76,12 +76,11 @@ async function startTransfer(config: Config): Promise<Running> {
 async function startDeliver(config: DeliverConfig): Promise<Running> {
   const base = await openStage(stageName, config);
   const { content, ledger, metrics, organization } = base;
-  const mailboxes = maildirMailboxStore({
-    directory: config.MAILBOX_DIR,
-    contentPath: (ref) => content.filePath(ref),
-    contentRead: (ref) => content.read(ref),
+  const mailboxes = openMailboxes(config, {
+    content,
     // The line's name, not this machine's: a repeat on another pod must make the same file name.
     hostname: organization.current().hostname.slice(0, 180),
+    possibleDuplicates: (cause, copies) => metrics.possibleDuplicates.inc({ cause }, copies),
   });
   const watch = watchStore('mailboxes', () => mailboxes.probe());
   return runService({
@@ -92,13 +91,16 @@ async function startDeliver(config: DeliverConfig): Promise<Running> {
     consumes: LocalDelivery,
     handle: (mail, { redelivered }) =>
       deliver(mail, {
-        mailboxes,
+        mailboxes: mailboxes.storeFor(redelivered),
         ledger,
         redelivered,
         possibleDuplicates: (copies) => metrics.possibleDuplicates.inc({ cause: 'ledger silent' }, copies),
       }),
     ready: watch.trouble,
-    close: async () => watch.stop(),
+    close: async () => {
+      watch.stop();
+      mailboxes.close();
+    },
   });
 }
 
