@@ -4,46 +4,27 @@ import { type S3Server, startS3Server } from '@mailrail/content-store/s3-server'
 import { type LmtpServer, startLmtpServer } from '@mailrail/mailbox-store/lmtp-server';
 import { redisLedger } from '@mailrail/ledger';
 import type { Running } from '@mailrail/pipeline';
+import { type ServicePlace, servicePlace } from '@mailrail/pipeline/service-place';
 import { silentLog } from '@mailrail/telemetry';
-import { freshVhost, mailTo, messageBytes, redisForTests, type TestRedis, type Vhost, waitFor } from '@mailrail/testing';
-import { declareTopology, topologyOf } from '@mailrail/topology';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mailTo, messageBytes, waitFor } from '@mailrail/testing';
 import { start } from '../src/main.ts';
 
 // The stores of a cluster: bodies in a bucket, mailboxes behind LMTP.
 
-let folder: string;
-let vhost: Vhost;
-let redis: TestRedis;
+let place: ServicePlace;
 let s3: S3Server;
 let lmtp: LmtpServer;
 let deliver: Running | undefined;
 const before = { id: process.env['AWS_ACCESS_KEY_ID'], secret: process.env['AWS_SECRET_ACCESS_KEY'] };
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'store-driver-'));
-  [vhost, redis, s3, lmtp] = await Promise.all([freshVhost(), redisForTests(), startS3Server({ conditional: true }), startLmtpServer()]);
-  await declareTopology(topologyOf([]), vhost.amqpUrl, vhost.managementUrl);
+  [place, s3, lmtp] = await Promise.all([servicePlace(), startS3Server({ conditional: true }), startLmtpServer()]);
   process.env['AWS_ACCESS_KEY_ID'] = s3.credentials.accessKeyId;
   process.env['AWS_SECRET_ACCESS_KEY'] = s3.credentials.secretAccessKey;
-  const organization = join(folder, 'organization.yaml');
-  await writeFile(
-    organization,
-    'organization: Corp\nsite: london\nserver: EX1\nservers: [{ name: EX1, site: london }]\ndomains: [{ name: corp.example, type: authoritative }]\npostmaster: postmaster@corp.example\n',
-  );
-  const env = {
-    AMQP_URL: vhost.amqpUrl,
-    REDIS_URL: redis.redisUrl,
-    ORGANIZATION_FILE: organization,
-    CONTENT_URL: `s3://${s3.bucket}/london?endpoint=${s3.endpoint}`,
-    MAILBOX_URL: `lmtp://127.0.0.1:${lmtp.port}`,
-    LOG_LEVEL: 'silent',
-  };
-  deliver = await start(env, 'deliver');
-  const port = deliver.adminPort;
-  await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok, { what: 'ready', timeoutMs: 20_000 });
+  const { CONTENT_DIR: _, ...env } = place.env;
+  const stores = { CONTENT_URL: `s3://${s3.bucket}/london?endpoint=${s3.endpoint}`, MAILBOX_URL: `lmtp://127.0.0.1:${lmtp.port}` };
+  deliver = await start({ ...env, ...stores }, 'deliver');
+  await place.ready(deliver);
 }, 60_000);
 
 afterAll(async () => {
@@ -55,7 +36,7 @@ afterAll(async () => {
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
   }
-  await Promise.all([vhost.drop(), redis.drop(), s3.close(), lmtp.close(), rm(folder, { recursive: true })]);
+  await Promise.all([place.close(), s3.close(), lmtp.close()]);
 });
 
 test('a message comes out of the bucket into both mailboxes, and the ledger knows', async () => {
@@ -66,13 +47,8 @@ test('a message comes out of the bucket into both mailboxes, and the ledger know
   const { ref, sizeBytes, sha256 } = await content.put({ rootId: mail.rootId, form: 'internet' }, [bytes]);
   const recipients = mail.recipients.map((one, i) => ({ ...one, mailbox: { id: `guid-${i}`, address: people[i] ?? '' } }));
   const delivery = { ...mail, content: { ...mail.content, ref, sizeBytes, sha256 }, recipients, renderedAt: 1, submittedAt: 1 };
-  await vhost.api('POST', `exchanges/${vhost.name}/mail/publish`, {
-    routing_key: 'store.local-delivery',
-    payload: JSON.stringify({ schema: 'store.local-delivery.v1', mails: [delivery] }),
-    payload_encoding: 'string',
-    properties: { message_id: mail.copyId, type: 'store.local-delivery.v1', delivery_mode: 2, headers: {} },
-  });
-  const ledger = redisLedger({ url: redis.redisUrl, log: silentLog });
+  await place.publish('store.local-delivery', delivery);
+  const ledger = redisLedger({ url: place.redis.redisUrl, log: silentLog });
   try {
     await waitFor(async () => (await ledger.effects([`m:${mail.rootId}:guid-1`]))[0] !== undefined, {
       what: 'the note',

@@ -1,28 +1,19 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { filesystemContentStore } from '@mailrail/content-store';
-import { Bag, DeliveryReport, RoutedMail } from '@mailrail/contracts';
+import { DeliveryReport, RoutedMail } from '@mailrail/contracts';
 import { type ScriptedServer, scriptedServer } from '@mailrail/hand-over/scripted-server';
 import { redisLedger } from '@mailrail/ledger';
 import { ConfigError, type Running } from '@mailrail/pipeline';
+import { type ServicePlace, servicePlace } from '@mailrail/pipeline/service-place';
 import { silentLog } from '@mailrail/telemetry';
-import { freshVhost, mailTo, messageBytes, redisForTests, type TestRedis, type Vhost, waitFor } from '@mailrail/testing';
-import { badmailQueue, connectorStation, declareTopology, queueName, rungQueue, topologyOf } from '@mailrail/topology';
+import { mailTo, messageBytes } from '@mailrail/testing';
+import { badmailQueue, connectorStation, queueName, rungQueue } from '@mailrail/topology';
 import { start } from '../src/main.ts';
 
-let folder: string;
-let vhost: Vhost;
-let redis: TestRedis;
+let place: ServicePlace;
 let server: ScriptedServer;
 let running: Running;
-let env: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'connector-smtp-'));
-  [vhost, redis] = await Promise.all([freshVhost(), redisForTests()]);
   server = await scriptedServer({
     offers: ['PIPELINING', 'AUTH PLAIN', 'DSN'],
     say: (phase, line) => {
@@ -30,33 +21,18 @@ beforeAll(async () => {
       return line.includes('ben') ? '550 5.1.1 unknown' : line.includes('chloe') ? '450 4.2.0 greylisted' : undefined;
     },
   });
-  await declareTopology(topologyOf([{ name: 'internet', kind: 'smtp' }]), vhost.amqpUrl, vhost.managementUrl);
-  const file = join(folder, 'organization.yaml');
-  await writeFile(
-    file,
-    `organization: Corp
-site: london
-server: EX1
-servers: [{ name: EX1, site: london }]
-domains: [{ name: corp.example, type: authoritative }]
-postmaster: postmaster@corp.example
-connectors:
+  place = await servicePlace({
+    connectors: [{ name: 'internet', kind: 'smtp' }],
+    organization: `connectors:
   - { name: internet, kind: smtp, addressSpaces: [{ space: 'SMTP:*' }], smartHosts: ['127.0.0.1:${server.port}'], tls: never, user: corp, passwordEnv: SMART_HOST_PASSWORD }
 `,
-  );
-  env = {
-    AMQP_URL: vhost.amqpUrl,
-    REDIS_URL: redis.redisUrl,
-    ORGANIZATION_FILE: file,
-    CONTENT_DIR: join(folder, 'content'),
-    LOG_LEVEL: 'silent',
-  };
+  });
 }, 30_000);
 
 afterAll(async () => {
   await running?.stop();
   await server[Symbol.asyncDispose]();
-  await Promise.all([vhost.drop(), redis.drop(), rm(folder, { recursive: true })]);
+  await place.close();
 });
 
 test.each([
@@ -64,7 +40,7 @@ test.each([
   { name: 'no such connector', role: 'paris', gives: 'the organization has no smtp connector paris; it has internet' },
   { name: 'a password that is not there', role: 'internet', gives: 'connector internet has a user, but SMART_HOST_PASSWORD is not set' },
 ])('does not start: $name', async ({ role, gives }) => {
-  const error = await start(env, role).catch((reason: unknown) => reason);
+  const error = await start(place.env, role).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(ConfigError);
   expect(String(error)).toContain(gives);
 });
@@ -72,14 +48,11 @@ test.each([
 test('hands a mail over, reports who was refused, and lets wait who is to wait', async () => {
   server.sessions.length = 0;
   const bytes = Buffer.concat([Buffer.from('Return-Path: <zoe@elsewhere.example>\r\n'), messageBytes()]);
-  const store = filesystemContentStore({ directory: join(folder, 'content') });
-  const about = mailTo(['ada@remote.example', 'ben@remote.example', 'chloe@remote.example']);
-  const stored = await store.put({ rootId: about.rootId, form: 'smtp' }, [bytes]);
-  const content = { ...about.content, ref: stored.ref, sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  const stored = await place.withContent(mailTo(['ada@remote.example', 'ben@remote.example', 'chloe@remote.example']), 'smtp', bytes);
   const now = Date.now();
   const mail = RoutedMail.schema.parse({
-    ...about,
-    content: { ...content, relayOffset: bytes.indexOf('\n') + 1 },
+    ...stored,
+    content: { ...stored.content, relayOffset: bytes.indexOf('\n') + 1 },
     renderedAt: now,
     submittedAt: now,
     categorizedAt: now,
@@ -88,24 +61,18 @@ test('hands a mail over, reports who was refused, and lets wait who is to wait',
     routedBy: 'SMTP:* cost 1',
   });
 
-  running = await start({ ...env, CONNECTOR_NAME: 'internet', SMART_HOST_PASSWORD: 's3cret' });
-  const ready = async () => (await fetch(`http://127.0.0.1:${running.adminPort}/health/ready`)).ok;
-  await waitFor(ready, { what: 'a connector that is ready', timeoutMs: 20_000 });
-  await vhost.api('POST', `exchanges/${vhost.name}/mail/publish`, {
-    routing_key: connectorStation('internet'),
-    payload: JSON.stringify({ schema: 'connector.v1', mails: [mail] }),
-    payload_encoding: 'string',
-    properties: { message_id: mail.copyId, type: 'connector.v1', delivery_mode: 2, headers: {} },
-  });
+  running = await start({ ...place.env, CONNECTOR_NAME: 'internet', SMART_HOST_PASSWORD: 's3cret' });
+  await place.ready(running);
+  await place.publish(connectorStation('internet'), mail, 'connector.v1');
 
-  const reported = await waitFor(() => take(queueName('aq.reports')), { what: 'the report', timeoutMs: 20_000 });
-  expect(DeliveryReport.schema.parse(Bag.parse(JSON.parse(reported)).mails[0])).toMatchObject({
+  const reported = await place.takeBag(queueName('aq.reports'));
+  expect(DeliveryReport.schema.parse(reported.mails[0])).toMatchObject({
     rootId: mail.rootId,
     reportedBy: 'connectors/smtp.internet',
     about: [{ action: 'failed', status: '5.1.1', remote: { mta: 'mx.remote.example', reply: '550 5.1.1 unknown' } }],
   });
-  const waiting = await waitFor(() => take(rungQueue('1m')), { what: 'the mail on the ladder', timeoutMs: 20_000 });
-  expect(RoutedMail.schema.parse(Bag.parse(JSON.parse(waiting)).mails[0])).toMatchObject({
+  const waiting = await place.takeBag(rungQueue('1m'));
+  expect(RoutedMail.schema.parse(waiting.mails[0])).toMatchObject({
     rootId: mail.rootId,
     parentId: mail.mailId,
     attempt: 2,
@@ -118,15 +85,8 @@ test('hands a mail over, reports who was refused, and lets wait who is to wait',
   expect(server.mails[0]?.data.equals(bytes.subarray(bytes.indexOf('\n') + 1))).toBe(true);
   expect(server.sessions[0]?.commands[1]).toBe(`AUTH PLAIN ${Buffer.from('\0corp\0s3cret').toString('base64')}`);
 
-  const ledger = redisLedger({ url: redis.redisUrl, log: silentLog });
+  const ledger = redisLedger({ url: place.redis.redisUrl, log: silentLog });
   expect(await ledger.counts()).toEqual({ handedOver: 1 });
   await ledger.close();
-  expect(await take(badmailQueue(connectorStation('internet')))).toBeUndefined();
+  expect(await place.take(badmailQueue(connectorStation('internet')))).toBeUndefined();
 }, 50_000);
-
-/** The oldest message of a queue as text, taken off it. */
-async function take(queue: string): Promise<string | undefined> {
-  const taken = await vhost.api('POST', `queues/${vhost.name}/${queue}/get`, { count: 1, ackmode: 'ack_requeue_false', encoding: 'auto' });
-  const [first]: unknown[] = Array.isArray(taken) ? taken : [];
-  return typeof first === 'object' && first !== null && 'payload' in first ? String(first.payload) : undefined;
-}
