@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { balance } from '@mailrail/ledger';
 import { waitFor } from '@mailrail/testing';
 import { simpleParser } from 'mailparser';
 import { letter, sendOne } from './src/smtp-sender.ts';
-import { balance, startSystem, type System } from './src/system.ts';
+import { startSystem, type System } from './src/system.ts';
 
 let system: System;
 beforeAll(async () => {
@@ -104,7 +105,7 @@ test('a report about a report is never made', async () => {
   const after = await waitFor(
     async () => {
       const now = await system.counts();
-      return (now.accepted ?? 0) > (before.accepted ?? 0) && balance(now) === 0 ? now : undefined;
+      return (now.accepted ?? 0) > (before.accepted ?? 0) && balance(now).open === 0 ? now : undefined;
     },
     { what: 'settled', timeoutMs: 40_000 },
   );

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import amqp from 'amqplib';
-import { redisLedger } from '@mailrail/ledger';
+import { balance, type Counts, redisLedger } from '@mailrail/ledger';
 import { mailboxFolder } from '@mailrail/mail';
 import { silentLog } from '@mailrail/telemetry';
 import { freshVhost, redisForTests, waitFor } from '@mailrail/testing';
@@ -28,24 +28,6 @@ export interface Endpoints {
   pids: Record<string, number>;
   admin: Record<string, string>;
 }
-
-/** The counts of E5, in recipients, and what is still on its way in messages. */
-export type Counts = Partial<
-  Record<
-    | 'accepted'
-    | 'members'
-    | 'reports'
-    | 'delivered'
-    | 'handedOver'
-    | 'failed'
-    | 'expanded'
-    | 'merged'
-    | 'suppressed'
-    | 'badmail'
-    | 'cancelled',
-    number
-  >
->;
 
 export interface SystemOptions {
   processes?: 'one' | 'each';
@@ -147,13 +129,15 @@ export async function startSystem(options: SystemOptions = {}) {
         return await waitFor(
           async () => {
             last = await system.counts();
-            return (expected.accepted === undefined || (last.accepted ?? 0) >= expected.accepted) && balance(last) === 0 ? last : undefined;
+            return (expected.accepted === undefined || (last.accepted ?? 0) >= expected.accepted) && balance(last).open === 0
+              ? last
+              : undefined;
           },
           { what: 'the counts balance', timeoutMs },
         );
       } catch (error) {
         throw new Error(
-          `not settled: ${JSON.stringify(last)}, off by ${balance(last)}; ${await system.whereMailIs()}\n${launcher.output().slice(-2_000)}`,
+          `not settled: ${JSON.stringify(last)}, off by ${balance(last).open}; ${await system.whereMailIs()}\n${launcher.output().slice(-2_000)}`,
           { cause: error },
         );
       }
@@ -260,15 +244,6 @@ function logsOf(data: string): string {
   return readdirSync(folder)
     .map((name) => `${name}: ${readFileSync(path.join(folder, name), 'utf8').slice(-600)}`)
     .join('\n');
-}
-
-/** What is wrong with the counts: 0 when every recipient came to an end. */
-export function balance(counts: Counts): number {
-  const sum = (...fields: (keyof Counts)[]) => fields.reduce((total, field) => total + (counts[field] ?? 0), 0);
-  return (
-    sum('accepted', 'members', 'reports') -
-    sum('delivered', 'handedOver', 'failed', 'cancelled', 'expanded', 'merged', 'suppressed', 'badmail')
-  );
 }
 
 function filesOf(maildir: string): string[] {

@@ -1,10 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { redisLedger } from '@mailrail/ledger';
+import { balance, redisLedger } from '@mailrail/ledger';
 import { silentLog } from '@mailrail/telemetry';
 import { waitFor } from '@mailrail/testing';
-import { balance } from './demo/balance.ts';
 import { stageTimes } from './demo/stage-times.ts';
 import { reasonOf } from './error-code.ts';
 import { type Line, startLine } from './line.ts';

@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { balance } from '@mailrail/ledger';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { trace } from '../src/commands/trace.ts';
-import { balance } from '../src/demo/balance.ts';
 import { stageTimes } from '../src/demo/stage-times.ts';
 import { UsageError } from '../src/options.ts';
 import { logLines } from '../src/trace/log-lines.ts';

@@ -1,4 +1,5 @@
-import type { Count, CountField, Destination, Effect, Ledger } from './port.ts';
+import type { CountField } from './counts.ts';
+import type { Count, Destination, Effect, Ledger } from './port.ts';
 
 /** The ledger in a map, with the same meaning as Redis': for tests and for a line in one process. Nothing is ever evicted. */
 export function memoryLedger(now: () => number = Date.now): Ledger & { silent: boolean } {

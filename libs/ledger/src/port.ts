@@ -1,3 +1,5 @@
+import type { CountField, Counts } from './counts.ts';
+
 /**
  * What has happened, where a repeat must know it (R2, R3, R10). Redis in a deployment, a map in tests.
  * A ledger that does not answer is `silent`: the caller goes on and counts a possible duplicate (R4); it never waits long.
@@ -31,7 +33,7 @@ export interface Ledger {
   countOnce(entries: readonly { key: string; count: Count }[]): Promise<boolean>;
 
   /** The counts of E5, in recipients, as far as recorded here. */
-  counts(): Promise<Partial<Record<CountField, number>> | 'silent'>;
+  counts(): Promise<Counts | 'silent'>;
 
   /** Counts the beginning of a piece of work that may kill the process; `end` forgets it (R7). */
   crash: { begin(key: string): Promise<number | 'silent'>; end(key: string): Promise<void> };
@@ -42,18 +44,6 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
-export type CountField =
-  | 'accepted'
-  | 'members'
-  | 'reports'
-  | 'delivered'
-  | 'handedOver'
-  | 'failed'
-  | 'cancelled'
-  | 'expanded'
-  | 'merged'
-  | 'suppressed'
-  | 'badmail';
 export interface Count {
   field: CountField;
   by: number; // recipients

@@ -1,7 +1,8 @@
 import { openRedis } from '@mailrail/redis';
 import type { Log, Metrics } from '@mailrail/telemetry';
+import { type Counts, isCountField } from './counts.ts';
 import { byShard, ledgerKeys } from './ledger-keys.ts';
-import type { Count, CountField, Effect, Ledger } from './port.ts';
+import type { Count, Effect, Ledger } from './port.ts';
 
 export interface RedisLedgerOptions {
   url: string; // one server, a group under Sentinel or a cluster: `parseRedisUrl` of @mailrail/redis
@@ -237,7 +238,7 @@ export function redisLedger(options: RedisLedgerOptions): Ledger {
     },
     async counts() {
       const answers = await Promise.all(keys.shards.map((shard) => ask(shard, () => redis.hgetall(keys.counts(shard)))));
-      const known: Partial<Record<CountField, number>> = {};
+      const known: Counts = {};
       for (const answer of answers) {
         if (answer === 'silent') return 'silent';
         for (const [field, value] of Object.entries(answer)) if (isCountField(field)) known[field] = (known[field] ?? 0) + Number(value);
@@ -307,21 +308,4 @@ async function inTime<Value>(answer: Promise<Value>, timeoutMs: number): Promise
   } finally {
     clearTimeout(timer);
   }
-}
-
-const countFields: readonly CountField[] = [
-  'accepted',
-  'members',
-  'reports',
-  'delivered',
-  'handedOver',
-  'failed',
-  'cancelled',
-  'expanded',
-  'merged',
-  'suppressed',
-  'badmail',
-];
-function isCountField(text: string): text is CountField {
-  return countFields.some((field) => field === text);
 }
