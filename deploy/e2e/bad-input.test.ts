@@ -128,8 +128,15 @@ test('client gone in DATA: nothing kept, nothing delivered', async () => {
   expect((after.accepted ?? 0) - (counts.accepted ?? 0)).toBe(1);
 });
 
+const hopsOf = (count: number) => Array.from({ length: count }, (_, index) => `Received: from a by b; hop ${index}\r\n`).join('');
+
+test('exactly 30 Received on arrival: delivered, with ours as the 31st', async () => {
+  expect(await send(hopsOf(30) + letter('thirty-hops'))).toMatchObject({ code: 250 });
+  expect((await delivered('thirty-hops')).match(/^Received:/gm)).toHaveLength(31);
+});
+
 test('over 30 Received: 5.4.6 by a report', async () => {
-  const hops = Array.from({ length: 31 }, (_, index) => `Received: from a by b; hop ${index}\r\n`).join('');
+  const hops = hopsOf(31);
   expect(
     await sendOne(system.first.smtp, { from: 'ben@corp.example', to: ['ada@corp.example'], message: hops + letter('loop') }),
   ).toMatchObject({ code: 250 });

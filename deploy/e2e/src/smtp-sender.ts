@@ -5,12 +5,29 @@ export interface Reply {
   text: string;
 }
 
+/** No reply can come any more: nobody took the connection, or it is over. */
+export class NoReply extends Error {
+  /** The whole message had been written, its final dot included: the server may have taken it. */
+  readonly unsure: boolean;
+
+  constructor(reason: string, unsure: boolean) {
+    super(`no reply: ${reason}`);
+    this.unsure = unsure;
+  }
+}
+
+interface Waiting {
+  resolve: (reply: Reply) => void;
+  reject: (error: NoReply) => void;
+}
+
 /** A plain SMTP client for tests: it says what it is told and returns what it hears. */
 export class SmtpSender {
   readonly #socket: Socket;
   #buffer = '';
-  #waiting: ((reply: Reply | Error) => void)[] = [];
-  #closed: Error | undefined;
+  #waiting: Waiting[] = [];
+  #closed: string | undefined; // why nothing is heard any more
+  #dotSaid = false; // and not answered yet
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -20,15 +37,15 @@ export class SmtpSender {
       this.#buffer += chunk;
       this.#read();
     });
-    const over = (error: Error) => {
-      this.#closed ??= error;
-      for (const waiter of this.#waiting.splice(0)) waiter(this.#closed);
+    const over = (reason: string) => {
+      this.#closed ??= reason;
+      this.#giveUp(this.#closed);
     };
-    socket.on('error', over);
-    socket.on('close', () => over(new Error('connection closed')));
+    socket.on('error', ({ message }) => over(message));
+    socket.on('close', () => over('connection closed'));
   }
 
-  /** Connects and reads the banner. */
+  /** Connects and reads the banner. @throws NoReply when nobody listens, or hangs up without a word. */
   static async open(url: string): Promise<{ sender: SmtpSender; banner: Reply }> {
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname);
@@ -41,18 +58,21 @@ export class SmtpSender {
       const end = /^(?:\d{3}-[^\n]*\n)*\d{3} [^\n]*\n/.exec(this.#buffer)?.[0];
       if (end === undefined || this.#waiting.length === 0) return;
       this.#buffer = this.#buffer.slice(end.length);
-      this.#waiting.shift()?.({ code: Number(end.slice(0, 3)), text: end.trimEnd() });
+      this.#waiting.shift()?.resolve({ code: Number(end.slice(0, 3)), text: end.trimEnd() });
     }
   }
 
-  async reply(): Promise<Reply> {
-    const answer = await new Promise<Reply | Error>((resolve) => {
-      this.#waiting.push(resolve);
-      this.#read();
-      if (this.#closed !== undefined && this.#waiting.length > 0) this.#waiting.pop()?.(this.#closed);
-    });
-    if (answer instanceof Error) throw answer;
-    return answer;
+  #giveUp(reason: string): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(new NoReply(reason, this.#dotSaid));
+  }
+
+  /** The next reply. @throws NoReply when none can come. */
+  reply(): Promise<Reply> {
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    this.#waiting.push({ resolve, reject });
+    this.#read(); // what was said before the end is still heard
+    if (this.#closed !== undefined) this.#giveUp(this.#closed);
+    return promise;
   }
 
   async say(line: string): Promise<Reply> {
@@ -86,7 +106,10 @@ export class SmtpSender {
     if (go.code !== 354) return go;
     this.write(message);
     this.write('\r\n.\r\n');
-    return this.reply();
+    this.#dotSaid = true;
+    const answer = await this.reply();
+    this.#dotSaid = false;
+    return answer;
   }
 
   async quit(): Promise<void> {
@@ -113,7 +136,7 @@ export function letter(id: string, fields: Readonly<Record<string, string>> = {}
     .join('')}\r\n${body.replaceAll(/\r?\n/g, '\r\n')}`;
 }
 
-/** Connects, greets, sends one mail, quits. */
+/** Connects, greets, sends one mail, quits. @throws NoReply when a reply does not come; never takes a lost connection for one. */
 export async function sendOne(
   url: string,
   mail: { from?: string; to: readonly string[]; message: string | Uint8Array; mailParameters?: string },

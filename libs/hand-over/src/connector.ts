@@ -20,7 +20,7 @@ export interface ConnectorNow {
   hostname: string; // our own name: in EHLO, and as an MX it means that mail goes round
   hosts: readonly string[]; // smart hosts or bridgeheads, tried in order; empty: MX
   maxSessions: number;
-  schedule: BackoffSchedule;
+  schedule: BackoffSchedule & { delayReportAfter: number };
   tls: TlsPolicy;
   auth?: { user: string; password: string };
 }
@@ -43,7 +43,7 @@ export interface ConnectorOptions {
   defaultPort?: number; // of hosts that name none; default 25
 }
 
-/** Everything about one mail is over after ten minutes (design section 7). */
+/** Everything about one mail up to its closing dot is over after ten minutes (design section 7). */
 export const defaultSessionLimitMs = 600_000;
 
 export interface Connector {
@@ -68,6 +68,7 @@ export function openConnector(options: ConnectorOptions): Connector {
   const pool = new SessionPool<SmtpSession, Unreached>({
     open: (hosts, bounds) => openFirst(hosts, bounds, { session, resting, log }),
     maxSessions: () => now().maxSessions,
+    hurriedMs: limits.hurriedMs,
     onCount: (open) => metrics.sessions.set({ name }, open),
     ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
     ...(options.mailsPerSession === undefined ? {} : { mailsPerSession: options.mailsPerSession }),
@@ -95,7 +96,9 @@ export function openConnector(options: ConnectorOptions): Connector {
       metrics.possibleDuplicates.inc({ cause }, recipients);
       log.warn('duplicate.possible', { cause, recipients });
     },
+    delayReportAfterMs: () => now().schedule.delayReportAfter,
     sessionLimitMs: options.sessionLimitMs ?? defaultSessionLimitMs,
+    finalMs: limits.finalMs,
     running: new Map(),
   };
   // By MX there are many destinations, and none may take all places before it has answered.

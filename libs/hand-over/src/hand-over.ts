@@ -20,8 +20,12 @@ export interface HandOverDeps {
   schedule: () => BackoffSchedule;
   /** Counts recipients that may have got the mail twice (R4). */
   possibleDuplicate: (cause: 'remote reply lost' | 'ledger silent', recipients: number) => void;
-  /** Everything about one mail is over after this; an offer lives a little longer (R10). */
+  /** A mail whose sender waits for a word longer than this is reported delayed when an attempt ends; milliseconds from its origin. */
+  delayReportAfterMs: () => number;
+  /** Everything about one mail up to its closing dot is over after this. */
   sessionLimitMs: number;
+  /** Longest wait for the reply to the closing dot. An offer lives a little longer than both (R10). */
+  finalMs: number;
   /** Work in hand by copy: a redelivery to the same process waits for it instead of doing it twice (R9). */
   running: Map<string, Promise<unknown>>;
 }
@@ -33,6 +37,14 @@ export interface HandOverContext {
 }
 
 const offerMarginMs = 30_000;
+/** Timers may be a little early; the report must be due when a hurried attempt has ended. */
+const timerSlackMs = 50;
+
+/** When the mail's own time is over: its sender is to be told that it is late, or that it ends here. */
+function hurryAt(mail: RoutedMail, delayReportAfterMs: number): number {
+  const told = mail.delayReported || mail.sender === null;
+  return timerSlackMs + (told ? mail.expiresAt : Math.min(mail.expiresAt, mail.origin.at + delayReportAfterMs));
+}
 
 /**
  * Hands one mail to its next hop (step 9). Each recipient ends in one of: handed over, with the remote's words in the ledger; refused,
@@ -84,7 +96,7 @@ async function send(
 ): Promise<Outcome> {
   const deadlineMs = context.now + deps.sessionLimitMs;
   const { distinct, twins } = apart(mail);
-  const { open, settled, held, silent } = await claim(deps.ledger, mail, distinct, deadlineMs + offerMarginMs);
+  const { open, settled, held, silent } = await claim(deps.ledger, mail, distinct, deadlineMs + deps.finalMs + offerMarginMs);
   const fates: Fate[] = settled.map(({ recipient, kept }) => ({
     recipient,
     fate: kept.settled,
@@ -111,14 +123,13 @@ async function send(
           traceparent: mail.trace.parent,
           trust: mail.origin.authenticated ? 'authenticated' : mail.origin.trust,
         },
-        deadlineMs,
-        signal: context.signal,
+        bounds: { deadlineMs, hurryAtMs: hurryAt(mail, deps.delayReportAfterMs()), signal: context.signal },
       });
       if (sent.kind === 'no-content') {
         await withdraw(deps, mail, open);
         return sent.missing ? poison(sent.reason) : transient(sent.reason, { ladder: 'internal' });
       }
-      if (sent.kind === 'answered' && sent.trouble === undefined) answered();
+      if (sent.kind === 'answered' && sent.trouble === undefined && sent.hurried !== true) answered();
       const mta = sent.kind === 'answered' ? sent.peer.mta : undefined;
       for (const [at, { recipient }] of addressed.entries()) fates.push({ recipient, fate: fateOf(sent, at, mta) });
     }
@@ -211,5 +222,5 @@ async function mark(deps: HandOverDeps, destination: string, sent: Sent | undefi
   if (sent === undefined || sent.kind === 'undeliverable' || sent.kind === 'no-content') return;
   const trouble = sent.kind === 'unreachable' ? (sent.trouble ? sent.reason : undefined) : sent.trouble;
   if (trouble !== undefined) await deps.destinations.failed(destination, trouble, deps.schedule());
-  else if (sent.kind === 'answered') await deps.destinations.succeeded(destination);
+  else if (sent.kind === 'answered' && sent.hurried !== true) await deps.destinations.succeeded(destination);
 }

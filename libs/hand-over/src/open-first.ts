@@ -1,8 +1,9 @@
 import type { Log } from '@mailrail/telemetry';
-import type { AcquireLimits, Opened } from './pool.ts';
+import type { Opened } from './pool.ts';
 import { hostKey } from './pool.ts';
 import type { MailHost } from './resolve-hosts.ts';
 import { type OpenFailure, type SessionOptions, SmtpSession, type SessionTarget } from './session.ts';
+import type { WorkBounds } from './time-limits.ts';
 
 /** Why none of a next hop's hosts took a session. */
 export type Unreached =
@@ -53,59 +54,62 @@ export interface OpenFirstOptions {
 /** Opens a session to the first host and address that takes one, in order (RFC 5321 §5.1). */
 export async function openFirst(
   hosts: readonly MailHost[],
-  limits: AcquireLimits,
+  bounds: WorkBounds,
   options: OpenFirstOptions,
 ): Promise<Opened<SmtpSession, Unreached>> {
   const reasons: string[] = [];
   let attempts = 0;
   let refusing = 0; // hosts' addresses that never take mail
   let hopeful = 0; // what may be otherwise later
+  let patient = 0; // addresses and hosts that had their whole time
   for (const host of options.resting.last(hosts)) {
-    if (attempts === maxAttempts || limits.deadlineMs <= Date.now()) {
+    if (attempts === maxAttempts || bounds.deadlineMs <= Date.now()) {
       hopeful += 1;
       break;
     }
     const addresses = await host.addresses();
     if (addresses.kind !== 'found') {
+      patient += 1;
       if (addresses.kind === 'failed' || host.named) hopeful += 1;
       reasons.push(
         `${host.name}: ${addresses.kind === 'failed' ? `no answer about its address (${addresses.reason})` : 'it has no address'}`,
       );
       continue;
     }
+    let rests = false;
     for (const address of addresses.values.slice(0, maxAttempts - attempts)) {
       attempts += 1;
-      const opened = await openOne({ key: hostKey(host), host: host.name, address, port: host.port }, limits, options);
+      const opened = await openOne({ key: hostKey(host), host: host.name, address, port: host.port }, bounds, options);
       if (opened instanceof SmtpSession) {
         options.resting.answered(opened.key);
         return { kind: 'open', session: opened };
       }
-      if (limits.signal?.aborted === true) return { kind: 'failed', failure: { kind: 'unreachable', reason: 'stopped', trouble: false } };
+      if (bounds.signal?.aborted === true) return { kind: 'failed', failure: { kind: 'unreachable', reason: 'stopped', trouble: false } };
+      if (!opened.hurried) {
+        patient += 1;
+        rests = true;
+      }
       if (opened.refusesMail && !host.named) refusing += 1;
       else hopeful += 1;
       reasons.push(`${host.name}${address === host.name ? '' : ` [${address}]`}: ${opened.reason}`);
     }
-    options.resting.failed(hostKey(host));
+    if (rests) options.resting.failed(hostKey(host));
   }
 
   const [first = 'no host could be tried'] = reasons;
   const reason = reasons.length > 1 ? `${first} (and ${reasons.length - 1} more tried)` : first;
-  if (hopeful > 0) return { kind: 'failed', failure: { kind: 'unreachable', reason, trouble: true } };
+  if (hopeful > 0) return { kind: 'failed', failure: { kind: 'unreachable', reason, trouble: patient > 0 || attempts === 0 } };
   const status = refusing > 0 ? '5.3.2' : '5.4.4';
   return { kind: 'failed', failure: { kind: 'undeliverable', status, reason } };
 }
 
 /** One address; where TLS fails and is not required, once more without it (RFC 7435). */
-async function openOne(
-  target: SessionTarget,
-  limits: AcquireLimits,
-  { session, log }: OpenFirstOptions,
-): Promise<SmtpSession | OpenFailure> {
+async function openOne(target: SessionTarget, bounds: WorkBounds, { session, log }: OpenFirstOptions): Promise<SmtpSession | OpenFailure> {
   const options = session();
-  let opened = await SmtpSession.open(target, options, limits);
+  let opened = await SmtpSession.open(target, options, bounds);
   if (!(opened instanceof SmtpSession) && opened.withoutTls) {
     log.warn('session.tls-failed', { host: target.host, reason: opened.reason });
-    opened = await SmtpSession.open(target, { ...options, tls: { ...options.tls, mode: 'never' } }, limits);
+    opened = await SmtpSession.open(target, { ...options, tls: { ...options.tls, mode: 'never' } }, bounds);
   }
   if (opened instanceof SmtpSession) {
     const trouble = opened.tlsTrouble === undefined ? {} : { tlsTrouble: opened.tlsTrouble };

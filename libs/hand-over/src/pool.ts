@@ -1,4 +1,5 @@
 import type { MailHost } from './resolve-hosts.ts';
+import { rfcTimeLimits, type WorkBounds } from './time-limits.ts';
 
 /** What the pool needs of a session. */
 export interface Pooled {
@@ -17,22 +18,18 @@ export interface Pooled {
 export type Opened<Session extends Pooled, Failure> = { kind: 'open'; session: Session } | { kind: 'failed'; failure: Failure };
 
 export interface PoolOptions<Session extends Pooled, Failure> {
-  open: (hosts: readonly MailHost[], limits: AcquireLimits) => Promise<Opened<Session, Failure>>;
+  open: (hosts: readonly MailHost[], bounds: WorkBounds) => Promise<Opened<Session, Failure>>;
   maxSessions: () => number; // read anew each time, so that a changed organization file counts
   idleMs?: number; // default 10 s
+  hurriedMs?: number; // a mail whose own time is over still waits so long for a place; default as the time limits have it
   mailsPerSession?: number; // default 100
   onCount?: (open: number) => void;
-}
-
-export interface AcquireLimits {
-  deadlineMs: number;
-  signal: AbortSignal | undefined;
 }
 
 export type Acquired<Session extends Pooled, Failure> =
   | { kind: 'session'; session: Session; reused: boolean }
   | { kind: 'failed'; failure: Failure }
-  | { kind: 'stopped' }; // by the signal or the deadline, before a place was free
+  | { kind: 'stopped' }; // by the signal or the bounds, before a place was free
 
 export function hostKey(host: { name: string; port: number }): string {
   return `${host.name}:${host.port}`;
@@ -70,19 +67,19 @@ export class SessionPool<Session extends Pooled, Failure> {
    * @param hosts best first; those with the preference of the first are equally good.
    * @param fresh do not reuse: a session that had been idle turned out to be dead.
    */
-  async acquire(hosts: readonly MailHost[], limits: AcquireLimits, fresh = false): Promise<Acquired<Session, Failure>> {
+  async acquire(hosts: readonly MailHost[], bounds: WorkBounds, fresh = false): Promise<Acquired<Session, Failure>> {
     for (;;) {
-      if (this.#closed || limits.signal?.aborted === true) {
+      if (this.#closed || bounds.signal?.aborted === true) {
         this.#next(); // it may have been woken for a place it does not take
         return { kind: 'stopped' };
       }
       const idle = fresh ? undefined : this.#takeIdle(hosts);
       if (idle !== undefined) return { kind: 'session', session: idle, reused: true };
       if (this.open < this.#options.maxSessions() || this.#evict()) {
-        const opened = await this.#open(hosts, limits);
+        const opened = await this.#open(hosts, bounds);
         return opened.kind === 'open' ? { kind: 'session', session: opened.session, reused: false } : opened;
       }
-      if (!(await this.#place(limits))) return { kind: 'stopped' };
+      if (!(await this.#place(bounds))) return { kind: 'stopped' };
     }
   }
 
@@ -126,12 +123,12 @@ export class SessionPool<Session extends Pooled, Failure> {
     return undefined;
   }
 
-  async #open(hosts: readonly MailHost[], limits: AcquireLimits): Promise<Opened<Session, Failure>> {
+  async #open(hosts: readonly MailHost[], bounds: WorkBounds): Promise<Opened<Session, Failure>> {
     this.#opening += 1;
     this.#options.onCount?.(this.open);
     let opened: Opened<Session, Failure> | undefined;
     try {
-      opened = await this.#options.open(hosts, limits);
+      opened = await this.#options.open(hosts, bounds);
       return opened;
     } finally {
       this.#opening -= 1;
@@ -185,11 +182,13 @@ export class SessionPool<Session extends Pooled, Failure> {
   }
 
   /** Waits for a place. @returns false when the time is up or the work is stopped. */
-  #place({ deadlineMs, signal }: AcquireLimits): Promise<boolean> {
+  #place({ deadlineMs, hurryAtMs, signal }: WorkBounds): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const wake = () => done(true);
     const stop = () => done(false);
-    const timer = setTimeout(stop, Math.max(0, deadlineMs - Date.now()));
+    const now = Date.now();
+    const hurriedMs = Math.max(hurryAtMs - now, this.#options.hurriedMs ?? rfcTimeLimits.hurriedMs);
+    const timer = setTimeout(stop, Math.max(0, Math.min(deadlineMs - now, hurriedMs)));
     const done = (free: boolean) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);

@@ -54,7 +54,7 @@ export async function runConnector({ kind, name, config, secrets, dns = systemDn
       config: { ...config, PREFETCH: config.PREFETCH ?? maxSessions },
       concurrency: maxSessions,
       ackAlone: true,
-      handlerTimeoutMs: config.SESSION_LIMIT_MS + graceMs,
+      handlerTimeoutMs: config.SESSION_LIMIT_MS + config.FINAL_TIMEOUT_MS + graceMs,
       schedule: () => source.now().schedule,
       handle: (mail, context) => connector.handle(mail, context),
       close: async () => connector.close(),

@@ -9,15 +9,18 @@ export const optionalText = z
   .transform((value) => (value === '' ? undefined : value));
 const milliseconds = (most: number) => z.coerce.number().int().min(1).max(most);
 
-/** What both connectors read from their environment beside the common part; the time limits are RFC 5321 §4.5.3.2's. */
+/**
+ * What both connectors read from their environment beside the common part; the time limits are RFC 5321 §4.5.3.2's. SESSION_LIMIT_MS
+ * and FINAL_TIMEOUT_MS together stay below the half hour after which the broker takes an unacknowledged delivery back.
+ */
 export const sessionConfig = {
   CONNECTOR_NAME: optionalText.describe('the connector of organization.yaml; the first argument goes before it'),
   PREFETCH: z.coerce.number().int().min(1).max(1_000).optional().describe('bags held unacknowledged; default the connector’s maxSessions'),
   SESSION_IDLE_MS: milliseconds(300_000).default(10_000).describe('an idle session is closed after this'),
   SESSION_MAILS: z.coerce.number().int().min(1).max(10_000).default(100).describe('mails one session carries at most'),
-  SESSION_LIMIT_MS: milliseconds(1_200_000).default(600_000).describe('everything about one mail is over after this'),
+  SESSION_LIMIT_MS: milliseconds(900_000).default(600_000).describe('everything about one mail up to its closing dot is over after this'),
   CONNECT_TIMEOUT_MS: milliseconds(600_000).default(rfcTimeLimits.connectMs).describe('for one address'),
-  GREETING_TIMEOUT_MS: milliseconds(600_000).default(rfcTimeLimits.greetingMs).describe('for the greeting'),
+  GREETING_TIMEOUT_MS: milliseconds(300_000).default(rfcTimeLimits.greetingMs).describe('for the greeting'),
   COMMAND_TIMEOUT_MS: milliseconds(600_000).default(rfcTimeLimits.commandMs).describe('for the reply to a command'),
   DATA_BLOCK_TIMEOUT_MS: milliseconds(600_000).default(rfcTimeLimits.blockMs).describe('for the peer to take a block of data'),
   FINAL_TIMEOUT_MS: milliseconds(600_000)

@@ -14,7 +14,7 @@ import type { Body } from './body.ts';
 import { isLoopback } from './next-hop.ts';
 import type { Pooled } from './pool.ts';
 import { errorText, phaseOf, seconds } from './session-words.ts';
-import type { TimeLimits } from './time-limits.ts';
+import type { TimeLimits, WorkBounds } from './time-limits.ts';
 import type { TlsPolicy } from './tls-policy.ts';
 
 export interface SessionOptions {
@@ -39,6 +39,8 @@ export interface OpenFailure {
   refusesMail: boolean;
   /** Only TLS failed, and the policy allows to do without. */
   withoutTls: boolean;
+  /** Given up for the mail's own time, before the host's was over: nothing is known of the host. */
+  hurried: boolean;
 }
 
 export interface Delivered {
@@ -49,11 +51,13 @@ export interface Delivered {
   ended?: string;
   /** The body could not be read to its end, so the mail was broken off. */
   contentError?: unknown;
+  /** Given up for the mail's own time, before the host's was over: nothing is known of the host. */
+  hurried: boolean;
 }
 
 interface Work {
   body: Body;
-  deadlineMs: number;
+  bounds: WorkBounds;
   bytes: number;
   answers: readonly RecipientAnswer[];
   contentError?: unknown;
@@ -74,7 +78,7 @@ export class SmtpSession implements Pooled {
   tlsTrouble: string | undefined;
   mta: string;
   readonly #options: SessionOptions;
-  readonly #openDeadlineMs: number;
+  readonly #openBounds: WorkBounds;
   readonly #engine: ClientSession;
   #socket: Socket;
   #timer: NodeJS.Timeout | undefined;
@@ -84,19 +88,17 @@ export class SmtpSession implements Pooled {
   #full = false; // the socket wants its writer to wait
   #trouble: string | undefined; // the socket's own error, more telling than "closed"
   #tlsFailed = false;
+  #hurried = false;
 
   /**
    * Opens a session up to the point where a mail may start.
    *
-   * @param deadlineMs milliseconds since the epoch; each phase has its own limit, too.
+   * @param bounds of the mail it is opened for; each phase has its own limit, too.
    */
-  static open(
-    target: SessionTarget,
-    options: SessionOptions,
-    { deadlineMs, signal }: { deadlineMs: number; signal: AbortSignal | undefined },
-  ): Promise<SmtpSession | OpenFailure> {
+  static open(target: SessionTarget, options: SessionOptions, bounds: WorkBounds): Promise<SmtpSession | OpenFailure> {
+    const { signal } = bounds;
     return new Promise((resolve) => {
-      const session = new SmtpSession(target, options, deadlineMs, (result) => {
+      const session = new SmtpSession(target, options, bounds, (result) => {
         signal?.removeEventListener('abort', stop);
         resolve(result);
       });
@@ -108,7 +110,7 @@ export class SmtpSession implements Pooled {
   private constructor(
     target: SessionTarget,
     options: SessionOptions,
-    deadlineMs: number,
+    bounds: WorkBounds,
     opened: (result: SmtpSession | OpenFailure) => void,
   ) {
     this.key = target.key;
@@ -116,7 +118,7 @@ export class SmtpSession implements Pooled {
     this.mta = target.host;
     this.#options = options;
     this.#opened = opened;
-    this.#openDeadlineMs = deadlineMs;
+    this.#openBounds = bounds;
     this.#engine = new ClientSession(
       {
         hostname: options.hostname,
@@ -141,17 +143,15 @@ export class SmtpSession implements Pooled {
   }
 
   /**
-   * Carries one mail. Never rejects. As long as the closing dot is not sent, `signal` breaks the mail off.
+   * Carries one mail. Never rejects. The bounds hold up to the closing dot. Behind it only the reply counts, and it has the whole
+   * of its limit, whatever was used up before: a peer that is left before it replied may have the mail, and gets it again.
    *
    * @throws Error when the session is not idle: a caller's mistake.
    */
-  async deliver(
-    mail: OutgoingMail,
-    body: Body,
-    { deadlineMs, signal }: { deadlineMs: number; signal: AbortSignal | undefined },
-  ): Promise<Delivered> {
+  async deliver(mail: OutgoingMail, body: Body, bounds: WorkBounds): Promise<Delivered> {
+    const { signal } = bounds;
     const { promise, resolve } = Promise.withResolvers<Delivered>();
-    this.#work = { body, deadlineMs, bytes: 0, answers: [], resolve };
+    this.#work = { body, bounds, bytes: 0, answers: [], resolve };
     this.mails += 1;
     const stop = () => {
       if (this.#engine.step !== 'final') this.#engine.connectionLost('stopped');
@@ -231,7 +231,14 @@ export class SmtpSession implements Pooled {
     if (work === undefined) return;
     this.#work = undefined;
     const { answers, bytes, contentError } = work;
-    work.resolve({ answers, bytes, ...(ended === undefined ? {} : { ended }), ...(contentError === undefined ? {} : { contentError }) });
+    const hurried = this.#hurried;
+    work.resolve({
+      answers,
+      bytes,
+      hurried,
+      ...(ended === undefined ? {} : { ended }),
+      ...(contentError === undefined ? {} : { contentError }),
+    });
   }
 
   #closed(reason: string, reply: RemoteReply | undefined, step: ClientStep): void {
@@ -246,7 +253,8 @@ export class SmtpSession implements Pooled {
     opened?.({
       reason: said,
       refusesMail: outcome?.kind === 'permanent',
-      withoutTls: this.#tlsFailed && this.#options.tls.mode === 'opportunistic',
+      withoutTls: this.#tlsFailed && !this.#hurried && this.#options.tls.mode === 'opportunistic',
+      hurried: this.#hurried,
     });
     this.#finish(said);
     this.onClosed?.();
@@ -285,7 +293,7 @@ export class SmtpSession implements Pooled {
     if (work === undefined) return;
     if (work.body.kind === 'bytes') {
       work.bytes = work.body.bytes.length;
-      this.#limit(this.#options.limits.finalMs, 'no reply to the end of data');
+      this.#limitFinal();
       this.#socket.cork();
       this.#engine.write(work.body.bytes);
       this.#engine.endContent();
@@ -300,7 +308,7 @@ export class SmtpSession implements Pooled {
   }
 
   async #stream(work: Work, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { blockMs, finalMs } = this.#options.limits;
+    const { blockMs } = this.#options.limits;
     for await (const chunk of chunks) {
       if (this.#engine.step !== 'content') return; // the peer has answered already, or is gone
       this.#limit(blockMs, 'the server does not take the message');
@@ -309,7 +317,7 @@ export class SmtpSession implements Pooled {
       if (this.#full && this.#engine.step === 'content') await this.#drain();
     }
     if (this.#engine.step !== 'content') return;
-    this.#limit(finalMs, 'no reply to the end of data');
+    this.#limitFinal();
     this.#engine.endContent();
   }
 
@@ -320,12 +328,26 @@ export class SmtpSession implements Pooled {
     this.#drained = undefined;
   }
 
-  /** From now on this phase has so long, but never longer than the mail at hand. */
+  /** From now on this phase has so long, within the bounds of the mail at hand. A session without a mail has none. */
   #limit(limitMs: number, what: string): void {
+    const bounds = this.#work?.bounds ?? (this.#opened === undefined ? undefined : this.#openBounds);
+    if (bounds === undefined) return this.#set(limitMs, what, false);
+    const now = Date.now();
+    const patientMs = Math.max(0, Math.min(limitMs, bounds.deadlineMs - now));
+    const hurriedMs = Math.max(bounds.hurryAtMs - now, this.#options.limits.hurriedMs);
+    this.#set(Math.min(patientMs, hurriedMs), what, hurriedMs < patientMs);
+  }
+
+  #limitFinal(): void {
+    this.#set(this.#options.limits.finalMs, 'no reply to the end of data', false);
+  }
+
+  #set(limitMs: number, what: string, hurried: boolean): void {
     clearTimeout(this.#timer);
     if (this.#engine.step === 'closed') return;
-    const leftMs = (this.#work?.deadlineMs ?? this.#openDeadlineMs) - Date.now();
-    const bounded = this.#work === undefined && this.#opened === undefined ? limitMs : Math.max(0, Math.min(limitMs, leftMs));
-    this.#timer = setTimeout(() => this.#engine.connectionLost(`${what} within ${seconds(bounded)}`), bounded);
+    this.#timer = setTimeout(() => {
+      this.#hurried = hurried;
+      this.#engine.connectionLost(`${what} within ${seconds(limitMs)}`);
+    }, limitMs);
   }
 }

@@ -36,9 +36,8 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
       } catch (error) {
         return noContent(error);
       }
-      const limits = { deadlineMs: order.deadlineMs, signal: order.signal };
       for (let fresh = false; ; fresh = true) {
-        const acquired = await pool.acquire(options.resting.last(hosts.hosts), limits, fresh);
+        const acquired = await pool.acquire(options.resting.last(hosts.hosts), order.bounds, fresh);
         if (acquired.kind === 'stopped') return { kind: 'unreachable', reason: 'no session came free in time', trouble: false };
         if (acquired.kind === 'failed') return acquired.failure;
         const { session, reused } = acquired;
@@ -53,6 +52,7 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
   /** The mail over one session, in as many transactions as the peer wants. */
   async function carry(order: Order, whole: Body, session: SmtpSession, reused: boolean): Promise<Sent | 'stale'> {
     const { capabilities } = session;
+    const { bounds } = order;
     const peer: Peer = { mta: session.mta, host: session.target.host, tls: session.tls, dsn: capabilities.dsn, reused };
     const everybody = (misfit: Misfit): Sent => {
       pool.release(session, true);
@@ -83,10 +83,11 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
     let bytes = 0;
     let trouble: string | undefined;
     let usable = true;
+    let hurried = false;
     for (let round = 0; open.length > 0 && round < maxRounds; round++) {
-      if (order.signal?.aborted === true || order.deadlineMs <= Date.now()) break;
+      if (bounds.signal?.aborted === true || bounds.deadlineMs <= Date.now()) break;
       const mail = outgoing(order, fitted, open);
-      const delivered = await session.deliver(mail, body, { deadlineMs: order.deadlineMs, signal: order.signal });
+      const delivered = await session.deliver(mail, body, bounds);
       bytes += delivered.bytes;
       if (delivered.contentError !== undefined && round === 0) {
         pool.release(session, false);
@@ -97,8 +98,10 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
         return 'stale';
       }
       const judged = delivered.answers.map((answer) => judge(answer));
-      trouble = judged.find(({ about }) => about === 'destination')?.reason;
-      usable = trouble === undefined && delivered.ended === undefined;
+      const troubled = judged.find(({ about }) => about === 'destination')?.reason;
+      ({ hurried } = delivered);
+      trouble = hurried ? undefined : troubled;
+      usable = troubled === undefined && delivered.ended === undefined;
       for (const [at, { answer }] of judged.entries()) {
         const index = open[at];
         if (index !== undefined) answers[index] = answer;
@@ -110,13 +113,14 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
       open = rest;
     }
     pool.release(session, usable);
-    const stopped = order.signal?.aborted === true;
+    const stopped = bounds.signal?.aborted === true;
     if (trouble !== undefined && !stopped) options.resting.failed(session.key);
     return {
       kind: 'answered',
       answers: answers.map((answer) => answer ?? { kind: 'deferred', code: 0, status: '4.4.2', reason: 'stopped before it was sent' }),
       peer,
       bytes,
+      ...(hurried ? { hurried } : {}),
       ...(trouble === undefined || stopped ? {} : { trouble: `${session.target.host}: ${trouble}` }),
     };
   }

@@ -1,5 +1,6 @@
 import type { Content, Recipient } from '@mailrail/contracts';
 import type { SiteParameters } from '@mailrail/smtp';
+import type { WorkBounds } from './time-limits.ts';
 
 /** One mail for one next hop. Addresses are bare SMTP mailboxes. */
 export interface Order {
@@ -10,8 +11,7 @@ export interface Order {
   envid?: string | undefined; // RFC 3461 §4.4
   ret?: 'full' | 'hdrs' | undefined;
   site: SiteParameters; // what a peer site of the same organization is told beside the envelope (S2)
-  deadlineMs: number; // milliseconds since the epoch; everything is over by then
-  signal: AbortSignal | undefined; // stops the work as long as nothing was promised: up to the closing dot
+  bounds: WorkBounds;
 }
 
 /** What became of one recipient. `status` is RFC 3463; `reply` the remote's words, made one line. */
@@ -31,8 +31,8 @@ export interface Peer {
 }
 
 export type Sent =
-  /** One answer for each recipient of the order, in its order. `trouble`: the destination as a whole is not well. */
-  | { kind: 'answered'; answers: readonly Answer[]; peer: Peer; bytes: number; trouble?: string }
+  /** One answer for each recipient of the order, in its order. `trouble`: the destination as a whole is not well. `hurried`: it was not given its whole time, so nothing is known of it. */
+  | { kind: 'answered'; answers: readonly Answer[]; peer: Peer; bytes: number; trouble?: string; hurried?: true }
   /** No session came about, so nothing was said of any recipient. `trouble` says whether the destination is to blame. */
   | { kind: 'unreachable'; reason: string; trouble: boolean }
   /** There is no such next hop, and a complete answer says so. */

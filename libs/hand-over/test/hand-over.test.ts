@@ -34,7 +34,9 @@ function line(answer: Record<string, Answer> | ((order: Order) => Sent | Promise
     destinations: destinationState({ ledger }),
     schedule: () => schedule,
     possibleDuplicate: (cause, recipients) => duplicates.push(`${cause} ${recipients}`),
+    delayReportAfterMs: () => schedule.delayReportAfter,
     sessionLimitMs: 600_000,
+    finalMs: 600_000,
     running: new Map(),
   };
   const hand = async (mail: RoutedMail, redelivered = false) => summary(await handOver(mail, deps, { now: Date.now(), redelivered }));

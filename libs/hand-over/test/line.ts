@@ -10,6 +10,7 @@ export const schedule = {
   glitchRetries: [60_000, 60_000, 60_000],
   retries: [600_000, 600_000, 600_000],
   thenEvery: 900_000,
+  delayReportAfter: 43_200_000,
 };
 
 /** A connector to scripted servers on loopback, and what it counted. */

@@ -10,7 +10,7 @@ const host = (name: string, preference = 0): MailHost => ({
   addresses: () => Promise.resolve({ kind: 'none' }),
 });
 const [a, b] = [host('a.example'), host('b.example')];
-const limits = () => ({ deadlineMs: Date.now() + 5_000, signal: undefined });
+const limits = () => ({ deadlineMs: Date.now() + 5_000, hurryAtMs: Number.POSITIVE_INFINITY, signal: undefined });
 
 class FakeSession implements Pooled {
   alive = true;
@@ -108,7 +108,7 @@ describe('places', () => {
     const { pool, get } = poolOf(1);
     const { session } = await get(a);
     const controller = new AbortController();
-    const impatient = pool.acquire([a], { deadlineMs: Date.now() + 5_000, signal: controller.signal });
+    const impatient = pool.acquire([a], { ...limits(), signal: controller.signal });
     const patient = get(a);
     pool.release(session, true); // wakes the impatient one
     controller.abort();
@@ -120,7 +120,7 @@ describe('places', () => {
   test('the deadline ends the wait', async () => {
     const { pool, get } = poolOf(1);
     await get(a);
-    expect(await pool.acquire([a], { deadlineMs: Date.now() + 20, signal: undefined })).toEqual({ kind: 'stopped' });
+    expect(await pool.acquire([a], { ...limits(), deadlineMs: Date.now() + 20 })).toEqual({ kind: 'stopped' });
     pool.close();
   });
 

@@ -219,11 +219,26 @@ describe('stopping', () => {
     await first;
   });
 
-  test('the time for one mail bounds every phase', async () => {
-    await using server = await scriptedServer({ say: (phase) => (phase === 'END' ? 'hang' : undefined) });
+  test('the time for one mail bounds every phase up to the closing dot', async () => {
+    await using server = await scriptedServer({ offers: [], say: (phase) => (phase === 'MAIL' ? 'hang' : undefined) });
     using connector = connectorTo([server.port], { sessionLimitMs: 500 });
     expect(summary(await connector.handle(routedTo([ada])))[0]).toMatch(
-      /^transient \(transport\): the reply to the message was lost: no reply to the end of data within \d+ ms$/,
+      /^transient \(transport\): no reply to MAIL, RCPT or DATA within \d+ ms$/,
     );
+  });
+
+  test('behind the closing dot a slow reply is waited for, though the time for the mail is over', async () => {
+    await using server = await scriptedServer({
+      say: (phase, _, { socket }) => {
+        if (phase !== 'END') return undefined;
+        setTimeout(() => socket.write('250 2.0.0 at last\r\n'), 300);
+        return 'hang';
+      },
+    });
+    const now = Date.now();
+    using connector = connectorTo([server.port], { sessionLimitMs: 100, limits: { hurriedMs: 50 } });
+    expect(summary(await connector.handle(routedTo([ada], { expiresAt: now + 100 })))).toEqual(['handed-over 1']);
+    expect(Date.now() - now).toBeGreaterThanOrEqual(290);
+    expect(await connector.duplicates()).toEqual({});
   });
 });

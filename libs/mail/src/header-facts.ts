@@ -18,6 +18,14 @@ export type Priority = 'non-urgent' | 'normal' | 'urgent';
 export const noHeader: HeaderFacts = { receivedCount: 0, headerBytes: 0, autoSubmitted: false, priority: 'normal' };
 
 /**
+ * How many `Received` fields a message brought along: the limit of E2 is about those. Each line writes exactly one, at its gateway,
+ * before anything here counts them (so that a message as old as the limit allows is not turned away for our own).
+ */
+export function receivedOnArrival({ receivedCount }: Pick<HeaderFacts, 'receivedCount'>): number {
+  return Math.max(0, receivedCount - 1);
+}
+
+/**
  * Reads the header block once. Of repeated fields the first counts; a field that cannot be read is as if it were not there.
  *
  * @param bytes the beginning of a message, at least its header block; what is longer costs nothing.

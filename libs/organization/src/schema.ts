@@ -126,7 +126,7 @@ const Limits = z
     recipientsPerMessage: z.int().min(1).max(100_000).default(1_000), // at the gateway, RFC 5321 §4.5.3.1.8
     recipientsAfterExpansion: z.int().min(1).default(100_000),
     headerBytes: Size.prefault('1MB'),
-    hops: z.int().min(1).max(200).default(30), // Received fields (E2)
+    hops: z.int().min(1).max(200).default(30), // Received fields on arrival (E2)
     expansionDepth: z.int().min(1).max(32).default(32),
   })
   .prefault({});

@@ -261,7 +261,7 @@ export class StageRunner<C extends Contract> {
     metrics.handleSeconds.observe(handledMs / 1_000);
     const decidedOutcome = outcome;
     await this.#surely(bag.delivery.epoch, async (failedBefore) => {
-      await settle(mail, failedBefore === undefined ? decidedOutcome : transient(failedBefore), now);
+      await settle(mail, failedBefore === undefined ? decidedOutcome : transient(failedBefore), this.#now());
     });
     metrics.handled.inc({ outcome: outcome.kind });
     const reason = outcome.kind === 'done' ? undefined : oneLine(outcome.reason);

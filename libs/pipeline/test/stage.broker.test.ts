@@ -120,6 +120,18 @@ describe('outcomes', () => {
     expect(report).toMatchObject({ about: [{ status: '4.4.7', reason: 'expired; last reason: connection refused' }] });
   });
 
+  test('late when the attempt ends, though not when it began: reported with this attempt', async () => {
+    const lateAt = Date.now() + 1_500;
+    await line.stage(async () => {
+      await until('the mail to be late', async () => Date.now() > lateAt);
+      return transient('no greeting within 1 s', { delayMs: 60_000 });
+    });
+    const origin = { ...submitted().origin, at: lateAt - 12 * 3_600_000 };
+    await line.put([submitted(undefined, { origin })]);
+    const [report] = mailsOf(await until('delay report', () => line.take('9.aq.reports')));
+    expect(report).toMatchObject({ about: [{ action: 'delayed', status: '4.4.7', reason: 'no greeting within 1 s' }] });
+  });
+
   test('late: a delay report beside the retry, once', async () => {
     await line.stage(() => transient('refused', { delayMs: 60_000 }));
     const origin = { ...submitted().origin, at: Date.now() - 13 * 3_600_000 };

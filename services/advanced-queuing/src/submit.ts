@@ -1,6 +1,6 @@
 import type { ContentStore } from '@mailrail/content-store';
 import { type AcceptedMail, type HeaderFacts, type Hooks, noHooks, type OutboundMail, type Recipient } from '@mailrail/contracts';
-import { headerFacts, normalizedNotify } from '@mailrail/mail';
+import { headerFacts, normalizedNotify, receivedOnArrival } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import { done, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
 import { storedHead } from './stored-head.ts';
@@ -42,7 +42,8 @@ async function readAndAccept(mail: OutboundMail, deps: SubmitDeps): Promise<Outc
 
 function accept(mail: OutboundMail, header: HeaderFacts, { organization, hooks, now }: SubmitDeps): Outcome | Promise<Outcome> {
   const { hops } = organization.settings.limits;
-  if (header.receivedCount > hops) return permanent(`${header.receivedCount} Received fields, the limit is ${hops}`, '5.4.6');
+  const arrived = receivedOnArrival(header);
+  if (arrived > hops) return permanent(`${arrived} Received fields, the limit is ${hops}`, '5.4.6');
   if (mail.hop > hops) return permanent(`passed ${mail.hop} sites, the limit is ${hops}`, '5.4.6');
 
   const { envid, ret, ...rest } = mail;

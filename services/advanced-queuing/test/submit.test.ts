@@ -41,8 +41,12 @@ const answering = (result: HookResult<unknown>): Hooks => ({
 
 const rows: { name: string; mail: OutboundMail; deps?: Partial<SubmitDeps>; expected: string }[] = [
   { name: 'passes', mail: mail({}), expected: 'aq.pre-categorization' },
-  { name: '30 Received', mail: mail({ receivedCount: 30 }), expected: 'aq.pre-categorization' },
-  { name: '31 Received: a loop', mail: mail({ receivedCount: 31 }), expected: 'permanent 5.4.6: 31 Received fields, the limit is 30' },
+  { name: '30 Received on arrival, and ours', mail: mail({ receivedCount: 31 }), expected: 'aq.pre-categorization' },
+  {
+    name: '31 Received on arrival, and ours: a loop',
+    mail: mail({ receivedCount: 32 }),
+    expected: 'permanent 5.4.6: 31 Received fields, the limit is 30',
+  },
   { name: 'too many sites: a loop', mail: mail({}, { hop: 31 }), expected: 'permanent 5.4.6: passed 31 sites, the limit is 30' },
   { name: 'body missing', mail: mail(undefined), deps: { content: missing }, expected: 'transient: content: no such body' },
   {
@@ -86,7 +90,8 @@ describe('mail that entered at MTS-OUT', () => {
   const looping = (n: number) => Buffer.concat([Buffer.from('Received: x\r\n'.repeat(n)), messageBytes()]);
   test.each([
     [1, 'aq.pre-categorization'],
-    [31, 'permanent 5.4.6: 31 Received fields, the limit is 30'],
+    [31, 'aq.pre-categorization'],
+    [32, 'permanent 5.4.6: 31 Received fields, the limit is 30'],
   ])('%i Received in the stored form', async (n, expected) => {
     const content = memoryContentStore();
     const of = mail(undefined, { rootId: newRootId() });

@@ -1,5 +1,5 @@
 import type { Lane, QueuedMail, TransferMail } from '@mailrail/contracts';
-import type { Priority } from '@mailrail/mail';
+import { type Priority, receivedOnArrival } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import { done, permanent, type Stage, toStation, transient } from '@mailrail/pipeline';
 
@@ -18,7 +18,8 @@ const laneOf: Readonly<Record<Priority, Lane>> = { urgent: 'high', normal: 'norm
 export const transfer: Stage<TransferMail, TransferDeps> = (mail, { organization, lanes, now }) => {
   const { limits } = organization.settings;
   const { receivedCount, priority } = mail.header;
-  if (receivedCount > limits.hops) return permanent(`${receivedCount} Received fields, the limit is ${limits.hops}`, '5.4.6');
+  const arrived = receivedOnArrival(mail.header);
+  if (arrived > limits.hops) return permanent(`${arrived} Received fields, the limit is ${limits.hops}`, '5.4.6');
   if (mail.hop > limits.hops) return permanent(`passed ${mail.hop} sites, the limit is ${limits.hops}`, '5.4.6');
   // 5.2.3, not 5.3.4: the limit is the organization's own, not that of a next system (RFC 3463 §3.3, §3.4).
   if (mail.content.sizeBytes > limits.messageBytes + ownBytes) {
