@@ -1,4 +1,5 @@
 import type { ConnectorSettings } from '@mailrail/organization';
+import { scaling } from '@mailrail/topology';
 import { brokerEnvironment, environmentOf, type EnvironmentEntry } from './environment.ts';
 import { factsOf, paths, ports } from './facts.ts';
 import { partOfLine, selectorLabels, workloadLabels } from './labels.ts';
@@ -103,7 +104,7 @@ function deployment(workload: Workload, version: string, env: readonly Environme
               // Balancers hear of the end before clients do.
               ...(isGateway ? { lifecycle: { preStop: { sleep: { seconds: 8 } } } } : {}),
               resources: {
-                requests: { cpu: '50m', memory: memory.request },
+                requests: { cpu: `${scaling.cpuMillicores}m`, memory: memory.request },
                 limits: { cpu: '1', memory: memory.limit },
               },
               securityContext: containerSecurity,

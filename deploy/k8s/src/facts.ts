@@ -21,12 +21,6 @@ export const secrets = {
 /** What one service needs beyond what all have. */
 export interface ServiceFacts {
   memory: { request: string; limit: string };
-  /**
-   * Mails one pod takes in a second when it has half a core to itself, for the autoscaler. Careful first figures from the budget of
-   * 2.8 ms of CPU per mail over the line; too low a figure only means a pod more.
-   */
-  mailsPerSecond: number;
-  maxReplicas: number;
   /** Which of the volumes it mounts; `content` and `mailboxes` are on one. */
   volumes: readonly ('mail' | 'in')[];
   /**
@@ -38,19 +32,15 @@ export interface ServiceFacts {
 
 const usual: ServiceFacts = {
   memory: { request: '96Mi', limit: '256Mi' },
-  mailsPerSecond: 200,
-  maxReplicas: 10,
   volumes: ['mail'],
   graceSeconds: 30,
 };
 
 const special: Readonly<Record<string, Partial<ServiceFacts>>> = {
-  gateway: { memory: { request: '128Mi', limit: '512Mi' }, mailsPerSecond: 100, volumes: ['mail', 'in'], graceSeconds: 45 },
+  gateway: { memory: { request: '128Mi', limit: '512Mi' }, volumes: ['mail', 'in'], graceSeconds: 45 },
   categorizer: { memory: { request: '128Mi', limit: '512Mi' } }, // holds a directory
-  'store-driver': { mailsPerSecond: 150 },
-  // More pods do not make another server faster: what it takes at once is settled in the ledger for all of them.
-  'connectors/smtp': { mailsPerSecond: 50, maxReplicas: 6, graceSeconds: 45 },
-  'connectors/routing-group': { mailsPerSecond: 50, maxReplicas: 4, graceSeconds: 45 },
+  'connectors/smtp': { graceSeconds: 45 },
+  'connectors/routing-group': { graceSeconds: 45 },
 };
 
 export function factsOf(service: string): ServiceFacts {
