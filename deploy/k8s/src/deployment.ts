@@ -48,7 +48,7 @@ export function workloadManifests(workload: Workload, version: string, connector
 
 function deployment(workload: Workload, version: string, env: readonly EnvironmentEntry[]): Manifest {
   const { name, service, role } = workload;
-  const { memory, volumes, graceSeconds } = factsOf(service);
+  const { memory, folders, graceSeconds } = factsOf(service);
   const labels = workloadLabels(workload);
   const isGateway = service === 'gateway';
   return {
@@ -108,13 +108,10 @@ function deployment(workload: Workload, version: string, env: readonly Environme
                 limits: { cpu: '1', memory: memory.limit },
               },
               securityContext: containerSecurity,
-              volumeMounts: [organizationMount, ...volumes.map((volume) => ({ name: volume, mountPath: paths[volume] }))],
+              volumeMounts: [organizationMount, ...(folders ? [{ name: 'in', mountPath: paths.in }] : [])],
             },
           ],
-          volumes: [
-            organizationVolume,
-            ...volumes.map((volume) => ({ name: volume, persistentVolumeClaim: { claimName: `mailrail-${volume}` } })),
-          ],
+          volumes: [organizationVolume, ...(folders ? [{ name: 'in', persistentVolumeClaim: { claimName: 'mailrail-in' } }] : [])],
         },
       },
     },
