@@ -61,8 +61,8 @@ export function readCompose(env: Readonly<Record<string, string>>, source = read
       return rest ?? '';
     },
   );
-  // Merge keys are YAML 1.1; compose knows them.
-  const parsed = Compose.safeParse(parse(put, { merge: true }));
+  // Merge keys are YAML 1.1; compose knows them. A file of ours may use its own anchors as often as it likes.
+  const parsed = Compose.safeParse(parse(put, { merge: true, maxAliasCount: 10_000 }));
   if (!parsed.success) throw new Error(`compose.yaml:\n${z.prettifyError(parsed.error)}`);
   for (const key of Object.keys(parsed.data)) {
     if (!['name', 'services', 'volumes'].includes(key) && !key.startsWith('x-')) throw new Error(`compose.yaml: ${key} is not known here`);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, realpathSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { installPackages, workFolder } from './engine.ts';
@@ -66,9 +66,24 @@ function mirror(): string {
   return found ?? 'http://deb.debian.org/debian';
 }
 
+/**
+ * The folder of the npm on the path. It is not asked for it (`npm root`): under another Node it names that Node's folder, where none is.
+ *
+ * @throws Error when the path leads to no npm that can be copied.
+ */
+function ownNpm(): string {
+  for (const folder of (process.env['PATH'] ?? '').split(path.delimiter)) {
+    const command = path.join(folder, 'npm');
+    if (!existsSync(command)) continue;
+    const found = path.join(realpathSync(command), '..', '..');
+    if (existsSync(path.join(found, 'bin', 'npm-cli.js'))) return found;
+  }
+  throw new Error('no npm on the path that could be put into an image: install Node.js with npm');
+}
+
 /** Debian with this process's Node and the npm beside it, as the official image has them. */
 async function ownNode(): Promise<string> {
-  const { stdout: npmRoot } = await run('npm', ['root', '--global']);
+  const npm = ownNpm();
   const { stdout: registry } = await run('npm', ['config', 'get', 'registry'], { cwd: repository });
   const authorities = '/etc/ssl/certs/ca-certificates.crt';
   const settings = [
@@ -93,7 +108,7 @@ async function ownNode(): Promise<string> {
   if (await isHere(image)) return image;
   return inFolder(async (folder) => {
     await cp(process.execPath, path.join(folder, 'node'), { dereference: true });
-    await cp(path.join(npmRoot.trim(), 'npm'), path.join(folder, 'npm'), { recursive: true, dereference: true });
+    await cp(npm, path.join(folder, 'npm'), { recursive: true, dereference: true });
     if (existsSync(authorities)) await cp(authorities, path.join(folder, 'authorities.crt'), { dereference: true });
     await writeFile(path.join(folder, 'Dockerfile'), lines.join('\n'));
     await build(['--tag', image, folder]);

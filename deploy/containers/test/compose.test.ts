@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { organizationOf } from './organization.ts';
 import { type Compose, readCompose, type Service } from '../src/compose.ts';
@@ -34,6 +34,36 @@ test('three RabbitMQ nodes come with the profile, one without', () => {
     ['rabbitmq-3', ['cluster']],
   ]);
   expect(new Set(nodes.map(([, { hostname }]) => hostname)).size).toBe(3);
+});
+
+const bucket = {
+  MAILRAIL_CONTENT_URL: 's3://mail/corp?endpoint=http://s3:7070&sweep=list',
+  MAILRAIL_CONTENT_ACCESS_KEY: 'key',
+  MAILRAIL_CONTENT_SECRET_KEY: 'secret',
+};
+
+test('an S3 store comes with its profile, and the stages that need bodies can use it', async () => {
+  const { services, volumes } = readCompose({ ...secrets, ...bucket });
+  expect(await composeFaults({ ...compose(), services, volumes }, stages)).toEqual([]);
+  expect(services['s3']?.profiles).toEqual(['s3']);
+  expect(services['s3-bucket']?.command?.at(-1)).toBe(bucket.MAILRAIL_CONTENT_URL);
+  expect(existsSync(path.join(deploy, '..', services['s3-bucket']?.command?.[1] ?? ''))).toBe(true);
+  const port = new URL(new URL(bucket.MAILRAIL_CONTENT_URL).searchParams.get('endpoint') ?? '').port;
+  expect(services['s3']?.command).toContain(`:${port}`);
+
+  const lines = Object.entries(services).filter(([, { command }]) => command?.[1]?.startsWith('services/'));
+  const without = lines.filter(([, { environment }]) => environment['CONTENT_URL'] === undefined).map(([name]) => name);
+  expect(without.toSorted()).toEqual(['mta', 'router']);
+  const keys = lines.filter(([, { environment }]) => environment['AWS_SECRET_ACCESS_KEY'] === 'secret');
+  expect(keys).toHaveLength(lines.length - without.length);
+  expect(without.flatMap((name) => Object.keys(services[name]?.environment ?? {}).filter((one) => one.startsWith('AWS_')))).toEqual([]);
+  // Without it nothing of it is set: an empty variable is none.
+  expect(compose().services['gateway']?.environment['CONTENT_URL']).toBe('');
+});
+
+test('a location that is none is seen', async () => {
+  const { services, volumes } = readCompose({ ...secrets, ...bucket, MAILRAIL_CONTENT_URL: 's3://mail/corp?endpiont=http://s3:7070' });
+  expect((await composeFaults({ ...compose(), services, volumes }, stages)).join('\n')).toContain('endpiont');
 });
 
 test('every password must be given', () => {

@@ -1,6 +1,5 @@
-import { exchanges } from '@mailrail/topology';
+import { exchanges, scalingTarget } from '@mailrail/topology';
 import { badmail, bagsReady, consumers, messagesIn, oldestAge } from './queries.ts';
-import { targetSeconds } from './scalers.ts';
 import type { Workload } from './workloads.ts';
 
 /** One alerting rule; the runbook is a page of this repository. */
@@ -41,14 +40,14 @@ export function workloadAlerts(workload: Workload): Alert[] {
   if (station === undefined) return [notReady];
   const labels = { stage, station };
   // A remote that is slow is no fault of ours as soon as a stage that stands still is.
-  const tooOldSeconds = targetSeconds * (service.startsWith('connectors/') ? 60 : 10);
+  const tooOldSeconds = scalingTarget(station).ageSeconds * (service.startsWith('connectors/') ? 15 : 10);
   return [
     notReady,
     rule(
       'MailrailMailTooOld',
       'warning',
       '5m',
-      `${oldestAge(station, stage, 0, 'apart')} > ${tooOldSeconds}`,
+      `${oldestAge(station, stage)} > ${tooOldSeconds}`,
       {
         summary: `mail waits more than ${tooOldSeconds} s for ${stage}`,
         description: 'More comes than is taken: {{ $value | humanizeDuration }}.',

@@ -1,4 +1,5 @@
 import type { ConnectorSettings } from '@mailrail/organization';
+import { scaling } from '@mailrail/topology';
 import { brokerEnvironment, environmentOf, type EnvironmentEntry } from './environment.ts';
 import { factsOf, paths, ports } from './facts.ts';
 import { partOfLine, selectorLabels, workloadLabels } from './labels.ts';
@@ -47,7 +48,7 @@ export function workloadManifests(workload: Workload, version: string, connector
 
 function deployment(workload: Workload, version: string, env: readonly EnvironmentEntry[]): Manifest {
   const { name, service, role } = workload;
-  const { memory, volumes, graceSeconds } = factsOf(service);
+  const { memory, folders, graceSeconds } = factsOf(service);
   const labels = workloadLabels(workload);
   const isGateway = service === 'gateway';
   return {
@@ -103,17 +104,14 @@ function deployment(workload: Workload, version: string, env: readonly Environme
               // Balancers hear of the end before clients do.
               ...(isGateway ? { lifecycle: { preStop: { sleep: { seconds: 8 } } } } : {}),
               resources: {
-                requests: { cpu: '50m', memory: memory.request },
+                requests: { cpu: `${scaling.cpuMillicores}m`, memory: memory.request },
                 limits: { cpu: '1', memory: memory.limit },
               },
               securityContext: containerSecurity,
-              volumeMounts: [organizationMount, ...volumes.map((volume) => ({ name: volume, mountPath: paths[volume] }))],
+              volumeMounts: [organizationMount, ...(folders ? [{ name: 'in', mountPath: paths.in }] : [])],
             },
           ],
-          volumes: [
-            organizationVolume,
-            ...volumes.map((volume) => ({ name: volume, persistentVolumeClaim: { claimName: `mailrail-${volume}` } })),
-          ],
+          volumes: [organizationVolume, ...(folders ? [{ name: 'in', persistentVolumeClaim: { claimName: 'mailrail-in' } }] : [])],
         },
       },
     },

@@ -16,11 +16,12 @@ export const settings: readonly string[] = [
   `ADMIN_PORT=${ports.admin}`,
   `ORGANIZATION_FILE=${paths.organization}/organization.yaml`,
   `DIRECTORY_URL=${paths.organization}/directory.ldif`,
-  `CONTENT_DIR=${paths.mail}/content`,
-  `MAILBOX_DIR=${paths.mail}/mailboxes`,
 ];
 
-const fromSecret = (variable: string, name: string, key: string): EnvironmentEntry => ({
+/** What is added where bodies and mailboxes are on a volume that all pods mount. */
+export const volumeSettings: readonly string[] = [`CONTENT_DIR=${paths.mail}/content`, `MAILBOX_DIR=${paths.mail}/mailboxes`];
+
+export const fromSecret = (variable: string, name: string, key: string): EnvironmentEntry => ({
   name: variable,
   valueFrom: { secretKeyRef: { name, key } },
 });

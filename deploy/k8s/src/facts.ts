@@ -2,7 +2,7 @@
 export const paths = {
   app: '/app',
   organization: '/etc/mailrail', // organization.yaml, directory.ldif
-  mail: '/var/lib/mailrail', // content and mailboxes: one file system, since local delivery is a hard link
+  mail: '/var/lib/mailrail', // content and mailboxes, where they are on a volume: one file system, since local delivery is a hard link
   in: '/var/lib/mailrail-in', // folders of the folder gateways
 } as const;
 
@@ -15,20 +15,18 @@ export const secrets = {
   redis: 'mailrail-redis', // password
   gateway: 'mailrail-gateway', // api-key, submission-user, submission-password
   site: 'mailrail-site', // secret
+  content: 'mailrail-content', // access-key-id, secret-access-key of the bucket
+  directory: 'mailrail-directory', // password of who asks the directory
   keda: 'mailrail-keda', // host: URL of the management API with the login of a user that may look; username, password
 } as const;
 
 /** What one service needs beyond what all have. */
 export interface ServiceFacts {
   memory: { request: string; limit: string };
-  /**
-   * Mails one pod takes in a second when it has half a core to itself, for the autoscaler. Careful first figures from the budget of
-   * 2.8 ms of CPU per mail over the line; too low a figure only means a pod more.
-   */
-  mailsPerSecond: number;
-  maxReplicas: number;
-  /** Which of the volumes it mounts; `content` and `mailboxes` are on one. */
-  volumes: readonly ('mail' | 'in')[];
+  /** It reads or writes bodies, and so needs the volume or the bucket that they are in. */
+  bodies: boolean;
+  /** It has the folders of the folder gateways. */
+  folders: boolean;
   /**
    * Seconds between SIGTERM and SIGKILL: 20 s of drain and what closing takes; for a listener also the time until no balancer
    * sends it anybody.
@@ -38,19 +36,18 @@ export interface ServiceFacts {
 
 const usual: ServiceFacts = {
   memory: { request: '96Mi', limit: '256Mi' },
-  mailsPerSecond: 200,
-  maxReplicas: 10,
-  volumes: ['mail'],
+  bodies: true,
+  folders: false,
   graceSeconds: 30,
 };
 
 const special: Readonly<Record<string, Partial<ServiceFacts>>> = {
-  gateway: { memory: { request: '128Mi', limit: '512Mi' }, mailsPerSecond: 100, volumes: ['mail', 'in'], graceSeconds: 45 },
+  gateway: { memory: { request: '128Mi', limit: '512Mi' }, folders: true, graceSeconds: 45 },
+  mta: { bodies: false },
+  router: { bodies: false },
   categorizer: { memory: { request: '128Mi', limit: '512Mi' } }, // holds a directory
-  'store-driver': { mailsPerSecond: 150 },
-  // More pods do not make another server faster: what it takes at once is settled in the ledger for all of them.
-  'connectors/smtp': { mailsPerSecond: 50, maxReplicas: 6, graceSeconds: 45 },
-  'connectors/routing-group': { mailsPerSecond: 50, maxReplicas: 4, graceSeconds: 45 },
+  'connectors/smtp': { graceSeconds: 45 },
+  'connectors/routing-group': { graceSeconds: 45 },
 };
 
 export function factsOf(service: string): ServiceFacts {

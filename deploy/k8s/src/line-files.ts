@@ -1,9 +1,9 @@
-import { stringify } from 'yaml';
 import { alertRules, lineAlerts, workloadAlerts } from './alerts.ts';
 import { loginPatches } from './broker-objects.ts';
 import { topologyJob, workloadManifests } from './deployment.ts';
 import { settings } from './environment.ts';
-import { generatedFile, generatedMark } from './manifest.ts';
+import { storeFiles } from './store-files.ts';
+import { generatedFile, kustomization } from './manifest.ts';
 import { kedaAuthentication, scaler } from './scalers.ts';
 import { lineWorkloads } from './workloads.ts';
 
@@ -32,23 +32,16 @@ export function lineFiles(version: string): Map<string, string> {
     ]),
   );
   files.set('components/rabbitmq-cluster-operator/logins/kustomization.yaml', loginsKustomization(lineWorkloads, true));
+  for (const [name, text] of storeFiles()) files.set(name, text);
   return files;
 }
 
 function baseKustomization(services: readonly string[]): string {
   return kustomization({
     kind: 'Kustomization',
-    resources: ['stores.yaml', 'topology.yaml', ...services.map((service) => `${service}.yaml`)],
+    resources: ['folders.yaml', 'topology.yaml', ...services.map((service) => `${service}.yaml`)],
     configMapGenerator: [{ name: 'mailrail-settings', literals: settings }],
   });
-}
-
-/** A kustomization file of ours; `kind: Component` for what is added to a line that is there. */
-export function kustomization(content: { kind: 'Kustomization' | 'Component'; [field: string]: unknown }, about?: string): string {
-  const { kind, ...fields } = content;
-  const apiVersion = kind === 'Component' ? 'kustomize.config.k8s.io/v1alpha1' : 'kustomize.config.k8s.io/v1beta1';
-  const head = about === undefined ? generatedMark : `${generatedMark}\n# ${about}`;
-  return `${head}\n${stringify({ apiVersion, kind, ...fields }, { lineWidth: 0 })}`;
 }
 
 /** The patches that give workloads logins of their own. */

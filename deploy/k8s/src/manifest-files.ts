@@ -13,9 +13,9 @@ export function repositoryVersion(): string {
   return version;
 }
 
-/** Files that belong to an organization folder and were written by a person. */
+/** Files that belong to an organization folder and were written by a person: its people, and authorities that sign certificates. */
 export function besideOrganization(directory: string): string[] {
-  return readdirSync(directory).filter((name) => name.endsWith('.ldif'));
+  return readdirSync(directory).filter((name) => /\.(ldif|pem)$/.test(name));
 }
 
 /** Every generated file under `k8s/`: relative name -> text. */

@@ -17,3 +17,11 @@ export function generatedFile(manifests: readonly object[], about?: string): str
   const documents = manifests.map((one) => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false }));
   return `${head.join('\n')}\n${documents.join('---\n')}`;
 }
+
+/** A kustomization file of ours; `kind: Component` for what is added to a line that is there. */
+export function kustomization(content: { kind: 'Kustomization' | 'Component'; [field: string]: unknown }, about?: string): string {
+  const { kind, ...fields } = content;
+  const apiVersion = kind === 'Component' ? 'kustomize.config.k8s.io/v1alpha1' : 'kustomize.config.k8s.io/v1beta1';
+  const head = about === undefined ? generatedMark : `${generatedMark}\n# ${about}`;
+  return `${head}\n${stringify({ apiVersion, kind, ...fields }, { lineWidth: 0 })}`;
+}

@@ -3,8 +3,8 @@ import { topologyOf } from '@mailrail/topology';
 import { alertRules, workloadAlerts } from './alerts.ts';
 import { topologyObjects, userObjects } from './broker-objects.ts';
 import { workloadManifests } from './deployment.ts';
-import { kustomization, loginsKustomization } from './line-files.ts';
-import { generatedFile } from './manifest.ts';
+import { loginsKustomization } from './line-files.ts';
+import { generatedFile, kustomization } from './manifest.ts';
 import { scaler } from './scalers.ts';
 import { connectorWorkloads } from './workloads.ts';
 

@@ -1,4 +1,4 @@
-import { badmailQueue, queueName, stationOfConnector, stations } from '@mailrail/topology';
+import { badmailQueue, queueName, scaling, stationOfConnector, stations } from '@mailrail/topology';
 
 /** What Prometheus is asked. Metrics of stages are declared in libs/telemetry, those of queues come from the broker itself. */
 
@@ -28,10 +28,10 @@ export function bags(station: string): string {
   return `sum(rabbitmq_detailed_queue_messages{${among(queuesOf(station))}})`;
 }
 
-/** Mails in a bag of late, 1 to 16, as the stage found them; 1 while it finds none. */
+/** Mails in a bag of late, 1 to 16, as the stage found them; the usual bag while it finds none: 0 / 0 is no number, and not >= 1. */
 function meanBag(stage: string): string {
-  const rate = (metric: string) => `sum(rate(${metric}{stage="${stage}"}[5m]))`;
-  return `(clamp_max(${rate('mailrail_mails_handled_total')} / ${rate('mailrail_queue_wait_seconds_count')}, 16) >= 1 or vector(1))`;
+  const rate = (part: string) => `sum(rate(mailrail_taken_bag_mails_${part}{stage="${stage}"}[5m]))`;
+  return `(clamp_max(${rate('sum')} / ${rate('count')}, ${scaling.mostInBag}) >= 1 or vector(${scaling.usualBag}))`;
 }
 
 /** Mails at a station: ready and in hand, bags times mails in a bag (B8). */
@@ -40,13 +40,31 @@ export function mails(station: string, stage: string): string {
 }
 
 /**
- * Seconds the oldest mail taken last had waited. What comes back from the retry ladder brings the age of its wait along, so it
- * counts only where a queue really stands.
- *
- * @param above bags that must be waiting for the age to count.
+ * Mails a second at a station: the larger of what others hand on to it and of what its pods decide on, which counts those from the
+ * retry ladder. Who says nothing counts nothing; a dead stage does not hide what comes.
  */
-export function oldestAge(station: string, stage: string, above: number, scope: Scope): string {
-  return `${over('max', scope)}(mailrail_oldest_taken_age_seconds{stage="${stage}"}) * (${bagsReady(station, scope)} > bool ${above})`;
+export function mailsPerSecond(station: string, stage: string): string {
+  const rate = (is: string, metric: string, label: string, value: string) =>
+    `label_replace(sum(rate(${metric}{${label}="${value}"}[1m])), "is", "${is}", "", "")`;
+  const coming = rate('coming', 'mailrail_mails_published_total', 'station', station);
+  const taken = rate('taken', 'mailrail_mails_handled_total', 'stage', stage);
+  return `max(${coming} or ${taken} or vector(0))`;
+}
+
+/**
+ * Seconds the oldest mail in hand is old, for the autoscaler: at least the target, so that nobody is sent away while bags wait, at
+ * most twice as much, since the age stays high while an old backlog is worked off. 0 while hardly a bag waits.
+ */
+export function ageOfBacklog(station: string, stage: string, targetSeconds: number): string {
+  const oldest = `max(mailrail_oldest_taken_age_seconds{stage="${stage}"}) or vector(${targetSeconds})`;
+  const waits = `${bagsReady(station, 'together')} > bool ${scaling.fewBags}`;
+  return `clamp(${oldest}, ${targetSeconds}, ${targetSeconds * scaling.mostByAge}) * (${waits})`;
+}
+
+/** Seconds the oldest mail in hand is old, for people: of each line, and only where bags wait behind it. */
+export function oldestAge(station: string, stage: string): string {
+  const waits = `${bagsReady(station, 'apart')} > bool 0`;
+  return `${over('max', 'apart')}(mailrail_oldest_taken_age_seconds{stage="${stage}"}) * (${waits})`;
 }
 
 export function badmail(station: string): string {

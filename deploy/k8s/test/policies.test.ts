@@ -26,6 +26,7 @@ describe('every station of every line has all that belongs to it', () => {
 // oxlint-disable-next-line typescript/no-explicit-any
 type Anything = any;
 const container = (manifest: Anything) => manifest.spec.template.spec.containers[0];
+const trigger = (scaler: Anything, name: string) => scaler.spec.triggers.find((one: Anything) => one.name === name);
 
 const mistakes: { name: string; kind: string; of?: string; make: (manifest: Anything, all: Manifest[]) => unknown; says: string }[] = [
   {
@@ -144,14 +145,70 @@ const mistakes: { name: string; kind: string; of?: string; make: (manifest: Anyt
     kind: 'ScaledObject',
     of: 'mta',
     make: (one) => one.spec.triggers.shift(),
-    says: 'does not look at the age',
+    says: 'does not look at age',
   },
   {
     name: 'scale-in faster than the drain',
     kind: 'ScaledObject',
     of: 'mta',
     make: (one) => (one.spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.policies[0].periodSeconds = 5),
-    says: 'faster than one drains',
+    says: 'its scaler has another pace',
+  },
+  {
+    name: 'a scaler with other bounds',
+    kind: 'ScaledObject',
+    of: 'mta',
+    make: (one) => (one.spec.maxReplicaCount = 50),
+    says: 'to 50 pods',
+  },
+  {
+    name: 'a scaler that looks too rarely',
+    kind: 'ScaledObject',
+    of: 'mta',
+    make: (one) => (one.spec.pollingInterval = 300),
+    says: 'its scaler has another pace',
+  },
+  {
+    name: 'a scaler that counts on another rate',
+    kind: 'ScaledObject',
+    of: 'mta',
+    make: (one) => (trigger(one, 'rate').metadata.threshold = '500'),
+    says: 'has another threshold for rate than 320',
+  },
+  {
+    name: 'a scaler blind to what comes',
+    kind: 'ScaledObject',
+    of: 'mta',
+    make: (one) => (one.spec.triggers = one.spec.triggers.filter((one: Anything) => one.name !== 'rate')),
+    says: 'does not look at rate',
+  },
+  {
+    name: 'an average where the ratio is meant',
+    kind: 'ScaledObject',
+    of: 'mta',
+    make: (one) => (trigger(one, 'age').metricType = 'AverageValue'),
+    says: 'has another metricType for age than Value',
+  },
+  {
+    name: 'silence taken for nothing to do',
+    kind: 'ScaledObject',
+    of: 'mta',
+    make: (one) => (trigger(one, 'mails').metadata.ignoreNullValues = 'true'),
+    says: 'has another ignoreNullValues for mails than false',
+  },
+  {
+    name: 'a query of another stage',
+    kind: 'ScaledObject',
+    of: 'mta',
+    make: (one) => (trigger(one, 'age').metadata.query = trigger(one, 'age').metadata.query.replace('stage="mta"', 'stage="router"')),
+    says: 'has another query for age',
+  },
+  {
+    name: 'less of a core than the scaler counts on',
+    kind: 'Deployment',
+    of: 'mta',
+    make: (one) => (container(one).resources.requests.cpu = '50m'),
+    says: 'counts on 150m of a core, and its Deployment asks for 50m',
   },
   {
     name: 'replicas set twice',

@@ -11,6 +11,15 @@ export interface LineFacts {
   redisUrl: string;
 }
 
+/** Which directory is asked, and how; a password may be among it or in the URL. For the categorizer alone. */
+const forCategorizer = /^(LDAP|DIRECTORY)_/i;
+
+/** What one stage may have of the line's environment. */
+export function stageEnvironment(stage: string, environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (stage === 'categorizer') return environment;
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !forCategorizer.test(name)));
+}
+
 /** Variables of the one who typed `npm start` that are not meant for the stages. */
 const notForStages = /^(npm_|MAILRAIL_|INIT_CWD$|AMQP_URL$|REDIS_URL$|MGMT_URL$|ADMIN_)/i;
 

@@ -6,7 +6,7 @@ import { declareTopology, moveReplaced, topologyOf } from '@mailrail/topology';
 import { openDataDirectory, ownOrDefault, secretsOf } from './data-directory.ts';
 import { type Endpoints, removeEndpoints, writeEndpoints } from './endpoints.ts';
 import { reasonOf } from './error-code.ts';
-import { lineEnvironment } from './line-environment.ts';
+import { lineEnvironment, stageEnvironment } from './line-environment.ts';
 import { lockDirectory } from './lock.ts';
 import { type LogFile, openLogFile } from './log-file.ts';
 import type { StartOptions } from './options.ts';
@@ -117,11 +117,11 @@ export async function startLine(options: LineOptions): Promise<Line> {
       return writing;
     };
     onInfrastructure = () => void write();
-    const run = async (name: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<void> => {
+    const run = async (name: string, args: readonly string[], own: NodeJS.ProcessEnv): Promise<void> => {
       const one = await supervise({
         name,
         args,
-        env: (adminPort) => ({ ...shared, ...more, ADMIN_PORT: String(adminPort) }),
+        env: (adminPort) => ({ ...own, ADMIN_PORT: String(adminPort) }),
         log: log(name),
         // Where cores are short senders are answered first: what waits meanwhile fills bags, and those are cheaper to carry.
         niceness: takesMail(name) ? 0 : 5,
@@ -145,14 +145,19 @@ export async function startLine(options: LineOptions): Promise<Line> {
     undo.push(() => endAll(3_000));
 
     say(`starting ${processes.length} stages${options.processes === 'one' ? ' in one process' : ''}`);
-    await run('sink', [path.join(import.meta.dirname, 'sink', 'main.ts')], { SINK_DIR: data.sink, SINK_PORT: String(ports.sink) });
+    await run('sink', [path.join(import.meta.dirname, 'sink', 'main.ts')], {
+      ...stageEnvironment('sink', shared),
+      SINK_DIR: data.sink,
+      SINK_PORT: String(ports.sink),
+    });
     if (options.processes === 'one') {
       const wanted = processes.map(({ name, stage: { main, role } }) => ({ name, main, role }));
-      await run('line', [path.join(import.meta.dirname, 'one-process.ts'), JSON.stringify(wanted)]);
+      await run('line', [path.join(import.meta.dirname, 'one-process.ts'), JSON.stringify(wanted)], shared);
     } else {
       for (const { name, stage } of processes) {
         const role = stage.role === undefined ? {} : { MAILRAIL_ROLE: stage.role };
-        await run(name, stage.role === undefined ? [stage.main] : [stage.main, stage.role], role);
+        const own = { ...stageEnvironment(stage.name, shared), ...role };
+        await run(name, stage.role === undefined ? [stage.main] : [stage.main, stage.role], own);
       }
     }
     await untilReady(running, data.logs, signal);

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { stageEnvironment } from './line-environment.ts';
 
 // Every stage in this process. argv[2]: JSON array of `{ name, main, role? }`, gateways last. ADMIN_PORT: readiness and metrics
 // of all together; each stage has an admin port of its own beside it.
@@ -60,7 +61,7 @@ try {
   for (const { name, main, role } of wanted) {
     const { start }: { start: (env: NodeJS.ProcessEnv, role: string | undefined) => Promise<Running> } = await import(main);
     if (stopping) break;
-    const one = await start({ ...env, ADMIN_PORT: '0' }, role);
+    const one = await start({ ...stageEnvironment(name.replace(/-\d+$/, ''), env), ADMIN_PORT: '0' }, role);
     running.push(Object.assign(one, { name }));
   }
 } catch (error) {

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,6 +16,11 @@ import { differences, runTour } from '../src/tour/tour.ts';
 
 /** A zombie that nobody has waited for yet has no command line. */
 const isThere = (pid: number) => commandLine(pid) !== '';
+/** The environment that a process was started with, as text. */
+const environmentOf = (pid: number) =>
+  process.platform === 'linux'
+    ? readFileSync(`/proc/${pid}/environ`, 'utf8')
+    : execFileSync('ps', ['eww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
 const pidsOf = (endpoints: Endpoints) => [...Object.values(endpoints.pids), ...Object.values(endpoints.infrastructure)];
 
 let vhost: Vhost;
@@ -23,7 +29,9 @@ let dir = '';
 let env: NodeJS.ProcessEnv = {};
 beforeAll(async () => {
   [vhost, redis, dir] = await Promise.all([freshVhost(), redisForTests(), mkdtemp(path.join(tmpdir(), 'mailrail-line-'))]);
-  env = { ...process.env, AMQP_URL: vhost.amqpUrl, REDIS_URL: redis.redisUrl, MGMT_URL: vhost.managementUrl };
+  // With an LDIF file nobody is asked with it; it is given to see who gets it.
+  const password = { LDAP_PASSWORD: 'for-the-categorizer' };
+  env = { ...process.env, ...password, AMQP_URL: vhost.amqpUrl, REDIS_URL: redis.redisUrl, MGMT_URL: vhost.managementUrl };
 });
 afterAll(async () => {
   await vhost.drop();
@@ -59,6 +67,12 @@ describe('each stage a process', () => {
   beforeAll(async () => {
     line = await start('each', [['mta', 2]]);
   }, 120_000);
+
+  test('the categorizer alone knows how directory servers are asked', () => {
+    const knows = Object.entries(line.endpoints().pids).filter(([, pid]) => /LDAP_PASSWORD|DIRECTORY_URL/.test(environmentOf(pid)));
+    expect(knows.map(([name]) => name)).toEqual(['categorizer']);
+    expect(environmentOf(line.endpoints().infrastructure['sink'] ?? 0)).not.toMatch(/LDAP_PASSWORD|DIRECTORY_URL/);
+  });
 
   test('endpoints.json says how to reach it', async () => {
     const endpoints = await readEndpoints(dir);

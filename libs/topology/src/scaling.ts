@@ -38,6 +38,8 @@ export const scaling = {
   busy: 0.8,
   /** Asking for a tenth more or less than there is changes nothing. */
   tolerance: 0.1,
+  /** Thousandths of a core in which a pod takes its sure rate, as the bench measured: what it must be able to get. */
+  cpuMillicores: 150,
 } as const;
 
 /** How fast pods come and go, in the terms of a HorizontalPodAutoscaler. */

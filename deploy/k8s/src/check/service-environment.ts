@@ -6,7 +6,9 @@ import { z } from 'zod';
 const repository = path.join(import.meta.dirname, '..', '..', '..', '..');
 
 /** Read by some stages only, or by organization files: what all containers have in common knows them. */
-const shared = ['DIRECTORY_URL', 'MAILBOX_DIR', 'MAILRAIL_SMART_HOST', 'MAILRAIL_SINK'];
+const shared = ['DIRECTORY_URL', 'MAILBOX_DIR', 'MAILBOX_URL', 'MAILRAIL_SMART_HOST', 'MAILRAIL_SINK'];
+/** Read by the AWS SDK, wherever bodies are in a bucket. */
+const ofAws = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION'];
 
 /**
  * Asks the schema of a service about the environment that a container of it would have.
@@ -31,7 +33,7 @@ export async function serviceEnvironmentFaults(
     schemas.find(({ name }) => name === 'Config');
   if (own === undefined) return [`${main}: its config.ts has no schema Config`];
   const faults: string[] = [];
-  const known = new Set([...schemas.flatMap(({ schema }) => Object.keys(schema.shape)), ...shared, ...alsoKnown]);
+  const known = new Set([...schemas.flatMap(({ schema }) => Object.keys(schema.shape)), ...shared, ...ofAws, ...alsoKnown]);
   for (const name of Object.keys(env)) if (!known.has(name)) faults.push(`nobody knows the variable ${name}`);
   const parsed = own.schema.safeParse(env);
   if (!parsed.success) faults.push(z.prettifyError(parsed.error));

@@ -1,8 +1,9 @@
-import { permissionsOf, type Topology } from '@mailrail/topology';
+import { permissionsOf, scaling, scalingPace, scalingTarget, type Topology } from '@mailrail/topology';
 import { z } from 'zod';
 import { podSpecsOf } from '../kustomize/references.ts';
 import type { Manifest } from '../manifest.ts';
 import { queuesOf } from '../queries.ts';
+import { scalingBehavior, stationTriggers } from '../scalers.ts';
 import { workloadName } from '../workloads.ts';
 
 /** Seconds a stage works on what it has in hand after SIGTERM, and what closing takes. */
@@ -10,16 +11,21 @@ const drainSeconds = 25;
 
 const Scaled = z.looseObject({
   scaleTargetRef: z.looseObject({ name: z.string() }),
+  pollingInterval: z.number().optional(),
   minReplicaCount: z.number().default(0),
-  triggers: z.array(z.looseObject({ type: z.string(), metadata: z.record(z.string(), z.string()) })),
-  advanced: z
-    .looseObject({
-      horizontalPodAutoscalerConfig: z.looseObject({
-        behavior: z.looseObject({ scaleDown: z.looseObject({ policies: z.array(z.looseObject({ periodSeconds: z.number() })) }) }),
-      }),
-    })
-    .optional(),
+  maxReplicaCount: z.number().default(100),
+  triggers: z.array(
+    z.looseObject({
+      type: z.string(),
+      name: z.string().optional(),
+      metricType: z.string().optional(),
+      metadata: z.record(z.string(), z.string()),
+    }),
+  ),
+  advanced: z.looseObject({ horizontalPodAutoscalerConfig: z.looseObject({ behavior: z.unknown() }) }).optional(),
 });
+type Trigger = z.output<typeof Scaled>['triggers'][number];
+const Requests = z.looseObject({ resources: z.looseObject({ requests: z.looseObject({ cpu: z.string() }) }) });
 const Rules = z.looseObject({
   groups: z.array(
     z.looseObject({ rules: z.array(z.looseObject({ alert: z.string(), labels: z.record(z.string(), z.string()).default({}) })) }),
@@ -68,22 +74,58 @@ export function stationFaults(manifests: readonly Manifest[], topology: Topology
 function scalerFaults(station: string, scaler: Manifest | undefined, deployment: Manifest, graceSeconds: number): string[] {
   if (scaler === undefined) return [`station ${station}: no ScaledObject ${deployment.metadata.name}`];
   const faults: string[] = [];
-  const { scaleTargetRef, minReplicaCount, triggers, advanced } = Scaled.parse(scaler['spec']);
+  const { scaleTargetRef, pollingInterval, minReplicaCount, maxReplicaCount, triggers, advanced } = Scaled.parse(scaler['spec']);
+  const { minPods, maxPods } = scalingTarget(station);
   if (scaleTargetRef.name !== deployment.metadata.name) faults.push(`scales ${scaleTargetRef.name}`);
   if (minReplicaCount < 1) faults.push('scales to zero');
+  if (minReplicaCount !== minPods || maxReplicaCount !== maxPods)
+    faults.push(`scales from ${minReplicaCount} to ${maxReplicaCount} pods, not from ${minPods} to ${maxPods}`);
   const queues = queuesOf(station);
   const looksAt = triggers.filter(({ type }) => type === 'rabbitmq').map(({ metadata }) => metadata['queueName'] ?? '');
   if (looksAt.toSorted().join() !== queues.toSorted().join())
     faults.push(`looks at ${looksAt.join(', ') || 'no queue'}, not at ${queues.join(', ')}`);
-  const queries = triggers.filter(({ type }) => type === 'prometheus').map(({ metadata }) => metadata['query'] ?? '');
-  if (!queries.some((query) => query.includes('mailrail_oldest_taken_age_seconds')))
-    faults.push('does not look at the age of the oldest mail');
-  if (!queries.some((query) => query.includes('mailrail_mails_handled_total'))) faults.push('does not look at mails');
-  const pauses = advanced?.horizontalPodAutoscalerConfig.behavior.scaleDown.policies.map(({ periodSeconds }) => periodSeconds) ?? [];
-  if (pauses.length === 0 || Math.min(...pauses) < graceSeconds) faults.push(`takes pods away faster than one drains (${graceSeconds} s)`);
+  faults.push(...triggerFaults(triggers, stationTriggers({ stage: stageOf(deployment) }, station)));
+  if (
+    pollingInterval !== scalingPace.lookEverySeconds ||
+    canonical(advanced?.horizontalPodAutoscalerConfig.behavior) !== canonical(scalingBehavior())
+  )
+    faults.push('has another pace than libs/topology says');
+  if (scalingPace.in.everySeconds < graceSeconds) faults.push(`takes pods away faster than one drains (${graceSeconds} s)`);
   if (z.looseObject({ replicas: z.number().optional() }).parse(deployment['spec']).replicas !== undefined)
     faults.push('its Deployment sets the number of replicas, too');
+  for (const container of podSpecsOf(deployment).flatMap(({ containers = [] }) => containers)) {
+    const request = millicores(Requests.parse(container).resources.requests.cpu);
+    if (request < scaling.cpuMillicores)
+      faults.push(`counts on ${scaling.cpuMillicores}m of a core, and its Deployment asks for ${request}m`);
+  }
   return faults.map((fault) => `station ${station}: its scaler ${fault}`);
+}
+
+/** Triggers that are missing, and values that are not those of libs/topology. Where Prometheus answers is the overlay's. */
+function triggerFaults(triggers: readonly Trigger[], wanted: ReturnType<typeof stationTriggers>): string[] {
+  return wanted.flatMap((one) => {
+    const found = triggers.find(({ name }) => name === one.name);
+    if (found === undefined) return [`does not look at ${one.name}`];
+    const differs = Object.entries({ ...one.metadata, ...('metricType' in one ? { metricType: one.metricType } : {}) }).filter(
+      ([field, value]) => field !== 'serverAddress' && (field === 'metricType' ? found.metricType : found.metadata[field]) !== value,
+    );
+    return differs.map(([field, value]) => `has another ${field} for ${one.name} than ${value}`);
+  });
+}
+
+const Commanded = z.looseObject({ command: z.array(z.string()) });
+
+/** `store-driver.deliver`, from what the Deployment runs. */
+function stageOf(deployment: Manifest): string {
+  const [first] = podSpecsOf(deployment).flatMap(({ containers = [] }) => containers);
+  const [, main = '', role] = Commanded.parse(first).command;
+  const service = main.replace(/^services\//, '').replace(/\/src\/main\.ts$/, '');
+  return role === undefined ? service : `${service}.${role}`;
+}
+
+/** `150m` or `0.15` or `1`, in thousandths of a core. */
+function millicores(cpu: string): number {
+  return cpu.endsWith('m') ? Number(cpu.slice(0, -1)) : Number(cpu) * 1_000;
 }
 
 const NamedSpec = z.looseObject({ name: z.string() });
@@ -108,16 +150,20 @@ function brokerFaults(manifests: readonly Manifest[], topology: Topology): strin
       of(kind)
         .map((one) => Granted.parse(one['spec']))
         .filter(({ userReference }) => userReference.name === name)
-        .map(({ permissions }) => inOrder(permissions));
-    if (!granted('Permission').includes(inOrder({ configure, write, read })))
+        .map(({ permissions }) => canonical(permissions));
+    if (!granted('Permission').includes(canonical({ configure, write, read })))
       faults.push(`${name} has not the Permission the topology says`);
-    if (!granted('TopicPermission').includes(inOrder({ exchange: 'mail', write: topicWrite, read: topicRead })))
+    if (!granted('TopicPermission').includes(canonical({ exchange: 'mail', write: topicWrite, read: topicRead })))
       faults.push(`${name} has not the TopicPermission the topology says`);
   }
   return faults;
 }
 
-/** The same text for the same fields, in whatever order they came. */
-function inOrder(fields: Readonly<Record<string, string>>): string {
-  return JSON.stringify(Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+/** JSON with the fields of every object in order: the same text for the same fields, in whatever order they came. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, one: unknown) =>
+    typeof one === 'object' && one !== null && !Array.isArray(one)
+      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : one,
+  );
 }

@@ -1,0 +1,21 @@
+import { expect, test } from '@jest/globals';
+import { stageEnvironment } from '../src/line-environment.ts';
+
+const all = {
+  REDIS_URL: 'redis://',
+  LDAP_PASSWORD: 'x',
+  LDAP_BASE: 'dc=x',
+  DIRECTORY_URL: 'ldap://reader:x@dc1',
+  DIRECTORY_POLL_MS: '100',
+};
+
+test('the categorizer has all of it', () => {
+  expect(stageEnvironment('categorizer', all)).toEqual(all);
+});
+
+test.each(['gateway', 'router', 'store-driver.deliver', 'connectors/smtp.categorizer', 'sink'])(
+  '%s has nothing of the directory',
+  (stage) => {
+    expect(stageEnvironment(stage, all)).toEqual({ REDIS_URL: 'redis://' });
+  },
+);
