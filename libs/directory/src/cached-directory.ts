@@ -29,6 +29,8 @@ export interface CacheOptions {
   timeoutMs?: number;
   /** After an error the shared cache is left alone for so long. Default 5,000. */
   circuitMs?: number;
+  /** How long a process waits at most for an answer that another one is getting. Default 2,000; 0 never waits. */
+  leaseMs?: number;
   now?: () => number;
   random?: () => number;
 }
@@ -43,11 +45,12 @@ export interface CachedDirectory extends Directory {
 /**
  * A cache in front of a directory: in the process, then in a store shared by pods, then the directory itself. It keeps entries,
  * never answers to questions about rights. Questions asked in one turn of the event loop, by however many mails, go out
- * together; a question that is being asked is not asked again. Without the store, or while it is away, the directory is asked
+ * together; a question that is being asked is not asked again, by another process neither. Without the store, or while it is away, the directory is asked
  * directly, never more than `concurrency` calls at once; what was known before serves while the directory does not answer.
  */
 export function cachedDirectory(directory: Directory, store: CacheStore | undefined, options: CacheOptions = {}): CachedDirectory {
   const { log = silentLog, batch = 50, concurrency = 4, timeoutMs = 2_000, circuitMs = 5_000, now = Date.now } = options;
+  const { leaseMs = 2_000 } = options;
   const tiers = cacheTiers(store, { ...options, log, now, sourceVersion: () => directory.version?.() ?? '' });
   const places = gate(concurrency);
   const ask = <Value>(question: () => Promise<Answer<Value>>, limitMs = timeoutMs) => places(() => withTimeout(question, limitMs));
@@ -59,6 +62,7 @@ export function cachedDirectory(directory: Directory, store: CacheStore | undefi
     kind: 'a',
     tiers,
     batch,
+    leaseMs,
     count,
     ask: async (addresses) => ask(() => directory.byAddress(addresses)),
     keyOf: addressKey,
@@ -70,6 +74,7 @@ export function cachedDirectory(directory: Directory, store: CacheStore | undefi
     kind: 'd',
     tiers,
     batch,
+    leaseMs,
     count,
     ask: async (dns) => ask(() => directory.byDn(dns)),
     keyOf: dnKey,
