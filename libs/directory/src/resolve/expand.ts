@@ -98,7 +98,7 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
       const unseen = new Map(slice.filter(({ key }) => !deps.seenDns.has(key)).map(({ key, dn }) => [key, dn]));
       const found = await directory.byDn([...unseen.values()]);
       if (!found.ok) return { kind: 'unavailable', reason: found.reason };
-      for (const { key, group } of slice) {
+      for (const { dn, key, group } of slice) {
         const seen = deps.seenDns.get(key);
         if (seen === 'nobody') continue;
         if (seen !== undefined && 'person' in seen) {
@@ -108,8 +108,7 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
         const entry = seen?.group ?? found.value.get(key);
         if (entry === undefined) {
           deps.seenDns.set(key, 'nobody');
-          outcomes.problems += 1;
-          outcomes.note(() => `${bare(group.way.groups.at(-1) ?? '')}: has a member that does not exist, passed over`);
+          outcomes.passOver(group.entry, group.way.groups.at(-1) ?? '', `has a member that does not exist: ${dn}`);
           continue;
         }
         const stop = await take(entry, group);
@@ -139,7 +138,7 @@ function addressOf({ primary, addresses, targetAddress }: Entry): string | undef
 /** What a member is: a group to walk, a leaf, or nothing more to do. */
 async function member<R extends Incoming>(
   entry: Entry,
-  { reached, way, trail }: Open<R>,
+  { entry: group, reached, way, trail }: Open<R>,
   deps: ExpandDeps<R>,
 ): Promise<GroupVisit<R> | Leaf<R> | Stop | undefined> {
   const { outcomes } = deps;
@@ -149,8 +148,7 @@ async function member<R extends Incoming>(
   }
   const address = addressOf(entry);
   if (address === undefined) {
-    outcomes.problems += 1;
-    outcomes.note(() => `${entry.displayName ?? 'an object'}: a member without any address, passed over`);
+    outcomes.passOver(group, way.groups.at(-1) ?? '', `has a member without any address: ${entry.dn}`);
     return undefined;
   }
   const ownWay: Way<R> = { ...way, member: address };
@@ -204,7 +202,13 @@ async function open<R extends Incoming>(
     opened.push({
       entry,
       reached: way,
-      way: { source: way.source, groups: [...way.groups, address], reverse, ...(hidden === undefined ? {} : { hidden }) },
+      way: {
+        source: way.source,
+        groups: [...way.groups, address],
+        reverse,
+        ...(hidden === undefined ? {} : { hidden }),
+        ...(way.suppressOof === true || entry.suppressOof ? { suppressOof: true } : {}),
+      },
       trail: { id: entry.id, kind: 'group', keeps: false, visit: visit.visit, up: trail },
       leaves,
     });
@@ -222,6 +226,7 @@ async function query<R extends Incoming>(group: Open<R>, deps: ExpandDeps<R>): P
       1,
     ); // it was not expanded after all
     outcomes.fail(reached, trail, '5.2.4', reason);
+    outcomes.wrong(entry, group.way.groups.at(-1) ?? '', `has a query that cannot be run: ${reason}`);
     return [];
   };
   if (entry.filter === undefined) return failed('the group has no query');
