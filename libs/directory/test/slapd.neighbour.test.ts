@@ -18,7 +18,8 @@ import {
 } from '../src/index.ts';
 import { crowdLdif } from './crowd.ts';
 import { directorySuite } from './directory-suite.ts';
-import { fixture, hardCases } from './hard-case-rows.ts';
+import { fixture } from './fixture.ts';
+import { hardCases } from './hard-case-rows.ts';
 import { type Slapd, startSlapd } from './slapd.ts';
 
 const opened: { close(): Promise<void> }[] = [];

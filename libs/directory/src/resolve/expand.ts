@@ -44,6 +44,9 @@ export interface ExpandDeps<R extends Incoming> {
 }
 
 const dnsPerCall = 1_000;
+/** Members of one level from which on they are asked for in passing: few at a time, kept by nobody. */
+const manyMembers = 5_000;
+const dnsPerCallOfMany = 400;
 
 /** A group whose members are being looked at. */
 interface Open<R extends Incoming> {
@@ -78,7 +81,12 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
       else {
         total += 1;
         if (total > maxRecipients) return tooMany(maxRecipients);
-        group.leaves.push(group.leaves.length < deps.keepEntries ? taken : { ...taken, entry: undefined });
+        if (group.leaves.length < deps.keepEntries) group.leaves.push(taken);
+        else {
+          // One of very many: no more of him than his own mail will need, and his way is that of all members.
+          const { id, address, trail, visit } = taken;
+          group.leaves.push({ id, address, entry: undefined, way: group.way, trail, visit });
+        }
       }
       return undefined;
     };
@@ -92,11 +100,11 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
         if (stop !== undefined) return stop;
       }
     }
-    const members = level.flatMap((group) => (group.entry.kind === 'group' ? group.entry.members.map((dn) => ({ dn, group })) : []));
-    for (let at = 0; at < members.length; at += dnsPerCall) {
-      const slice = members.slice(at, at + dnsPerCall).map(({ dn, group }) => ({ dn, key: dnKey(dn), group }));
+    const groups = level.filter(({ entry: { kind } }) => kind === 'group');
+    const isMany = groups.reduce((sum, { entry: { members } }) => sum + members.length, 0) > manyMembers;
+    for (const slice of slicesOf(groups, isMany ? dnsPerCallOfMany : dnsPerCall)) {
       const unseen = new Map(slice.filter(({ key }) => !deps.seenDns.has(key)).map(({ key, dn }) => [key, dn]));
-      const found = await directory.byDn([...unseen.values()]);
+      const found = await directory.byDn([...unseen.values()], isMany ? 'once' : undefined);
       if (!found.ok) return { kind: 'unavailable', reason: found.reason };
       for (const { dn, key, group } of slice) {
         const seen = deps.seenDns.get(key);
@@ -113,11 +121,26 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
         }
         const stop = await take(entry, group);
         if (stop !== undefined) return stop;
-        if (seen === undefined) deps.seenDns.set(key, remembered(entry, deps));
+        // Of very many only groups are remembered by DN: whoever comes again is asked for again, and found by his id.
+        if (seen === undefined && (!isMany || isGroup(entry))) deps.seenDns.set(key, remembered(entry, deps));
       }
     }
   }
   return leavesOf;
+}
+
+/** The members of groups one after another, some at a time. */
+function* slicesOf<R extends Incoming>(groups: readonly Open<R>[], size: number): Iterable<{ dn: string; key: string; group: Open<R> }[]> {
+  let slice: { dn: string; key: string; group: Open<R> }[] = [];
+  for (const group of groups) {
+    for (const dn of group.entry.members) {
+      slice.push({ dn, key: dnKey(dn), group });
+      if (slice.length < size) continue;
+      yield slice;
+      slice = [];
+    }
+  }
+  if (slice.length > 0) yield slice;
 }
 
 export function isGroup({ kind }: Entry): boolean {

@@ -98,15 +98,22 @@ export class Outcomes<R extends Incoming> {
 
   /** Members that become mails of their own: one set for each way they are to be told of failures, in the order of their ids. */
   addLarge(id: string, leaves: readonly { id: string; address: string; way: Way<R>; trail: Trail; visit: Visit }[]): void {
-    const sets = new Map<string, { way: Way<R>; members: { id: string; address: string }[] }>();
+    type Members = { way: Way<R>; members: { id: string; address: string }[] };
+    const sets = new Map<string, Members>();
+    let last: { way: Way<R>; set: Members } | undefined; // of thousands with the same way the key is made once
     for (const leaf of leaves) {
       leaf.visit.ends = true; // something comes of him in a mail of his own
       markEnds(leaf.trail);
+      if (last?.way === leaf.way) {
+        last.set.members.push({ id: leaf.id, address: leaf.address });
+        continue;
+      }
       const { member: _, ...way } = leaf.way;
       const key = JSON.stringify([way.hidden ?? null, way.reverse, way.suppressOof ?? false]);
-      const set = sets.get(key);
-      if (set === undefined) sets.set(key, { way, members: [{ id: leaf.id, address: leaf.address }] });
-      else set.members.push({ id: leaf.id, address: leaf.address });
+      const set: Members = sets.get(key) ?? { way, members: [] };
+      sets.set(key, set);
+      set.members.push({ id: leaf.id, address: leaf.address });
+      last = { way: leaf.way, set };
     }
     for (const { way, members } of sets.values()) {
       members.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
