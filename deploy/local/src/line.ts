@@ -11,7 +11,7 @@ import { lockDirectory } from './lock.ts';
 import { type LogFile, openLogFile } from './log-file.ts';
 import type { StartOptions } from './options.ts';
 import { type Ports, planPorts } from './port-plan.ts';
-import { processesOf, stagesOf } from './stages.ts';
+import { nodeOptionsOf, processesOf, stagesOf } from './stages.ts';
 import { type Supervised, supervise } from './supervised.ts';
 import { lastLines } from './tail.ts';
 
@@ -156,8 +156,8 @@ export async function startLine(options: LineOptions): Promise<Line> {
     } else {
       for (const { name, stage } of processes) {
         const role = stage.role === undefined ? {} : { MAILRAIL_ROLE: stage.role };
-        const own = { ...stageEnvironment(stage.name, shared), ...role };
-        await run(name, stage.role === undefined ? [stage.main] : [stage.main, stage.role], own);
+          const own = { ...stageEnvironment(stage.name, shared), ...role };
+          await run(name, [...nodeOptionsOf(stage), stage.main, ...(stage.role === undefined ? [] : [stage.role])], own);
       }
     }
     await untilReady(running, data.logs, signal);

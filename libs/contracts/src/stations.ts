@@ -43,7 +43,11 @@ const outbound = { ...envelope, header: HeaderFacts.optional(), storedAt: z.int(
 export const OutboundMail = contract('mts-out', 1, z.object(outbound));
 export type OutboundMail = z.output<typeof OutboundMail.schema>;
 
-const accepted = { ...outbound, submittedAt: z.int() };
+const accepted = {
+  ...outbound,
+  submittedAt: z.int(),
+  suppressAutoReplies: z.boolean().optional(), // a group it came through wishes none (oOFReplyToOriginator is FALSE)
+};
 /** Step 5: accepted by Advanced Queuing, waits for the categorizer. Chunks of an expanded group come back to this station (R14). */
 export const AcceptedMail = contract('aq.pre-categorization', 1, z.object(accepted));
 export type AcceptedMail = z.output<typeof AcceptedMail.schema>;
@@ -106,6 +110,7 @@ export const DeliveryReport = contract(
     about: z.array(RecipientStatus).min(1).max(100),
     reportedBy: z.string().max(64), // the stage
     reportTo: Address.nullable().optional(), // other than the sender: a group's owner
+    nobodyToTell: z.boolean().optional(), // about something only its owner could mend, who does not exist: an operator looks (badmail)
   }),
 );
 export type DeliveryReport = z.output<typeof DeliveryReport.schema>;

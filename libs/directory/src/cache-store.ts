@@ -8,6 +8,10 @@ export interface CacheStore {
   set(entries: readonly { key: string; value: string; ttlMs: number }[]): Promise<void>;
   /** Adds one to a number and returns it. */
   increment(key: string): Promise<number>;
+  /** Takes the keys that nobody holds, for a while. @returns which ones are ours, in the order of `keys`. Optional: without it each process asks for itself. */
+  lease?(keys: readonly string[], ttlMs: number): Promise<boolean[]>;
+  /** Gives leased keys back, behind whatever was set before. */
+  release?(keys: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -73,6 +77,22 @@ export function redisCacheStore({ url, log = silentLog, readTimeoutMs = 200 }: R
       }
     },
     increment: (key) => inTime(redis.incr(key)),
+    async lease(keys, ttlMs) {
+      const take = (key: string) => redis.set(key, '', 'PX', Math.max(1, Math.round(ttlMs)), 'NX');
+      if (cluster) return (await inTime(Promise.all(keys.map(take)))).map((answer) => answer === 'OK');
+      const pipeline = redis.pipeline();
+      for (const key of keys) pipeline.set(key, '', 'PX', Math.max(1, Math.round(ttlMs)), 'NX');
+      const answers = (await inTime(pipeline.exec())) ?? [];
+      return keys.map((_, at) => {
+        const [error, answer] = answers[at] ?? [new Error('no answer to a lease')];
+        if (error !== null) throw error;
+        return answer === 'OK';
+      });
+    },
+    async release(keys) {
+      if (cluster) await Promise.all(keys.map((key) => redis.del(key)));
+      else await redis.del(...keys);
+    },
     close: async () => redis.disconnect(),
   };
 }

@@ -24,6 +24,13 @@ export interface CacheTiers {
   shared(kind: Kind, keys: readonly string[]): Promise<(Known | undefined)[]>;
   /** Not waited for: a cache that is away costs the next one a question. */
   keepShared(kind: Kind, known: readonly { key: string; entries: Entry[] }[], era: string): void;
+  /**
+   * Takes the questions that no other process is asking now. @returns the keys that are ours to ask; all of them when the store
+   * is away or knows no leases.
+   */
+  lease(kind: Kind, keys: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Whoever waits for these answers looks at once for the value, or asks himself when there is none. */
+  release(kind: Kind, keys: readonly string[]): void;
   flush(): Promise<boolean>;
   /** Forgets entries by identity, and what is known of these questions, the negative answers above all. @returns false likewise. */
   forget(ids: readonly string[], questions: readonly { kind: Kind; key: string }[]): Promise<boolean>;
@@ -43,6 +50,7 @@ export interface TierOptions {
   processMs?: number;
   processEntries?: number;
   circuitMs?: number;
+  leaseMs?: number;
 }
 
 /** Redis holds values of at most about this size; longer member lists are kept in pieces. */
@@ -52,7 +60,7 @@ const maxValueLength = 512_000;
 export function cacheTiers(store: CacheStore | undefined, options: TierOptions): CacheTiers {
   const { log, now, sourceVersion, random = Math.random, prefix = 'dir:' } = options;
   const { freshMs = 600_000, freshGroupMs = 300_000, staleMs = 86_400_000, negativeMs = 60_000 } = options;
-  const { processMs = 5_000, processEntries = 50_000, circuitMs = 5_000 } = options;
+  const { processMs = 5_000, processEntries = 50_000, circuitMs = 5_000, leaseMs = 2_000 } = options;
   const process: Lru<{ entries: Entry[]; until: number }> = lru(processEntries);
   const generationKey = `${prefix}version`;
   let generation: string | undefined; // as the store says; raised by a flush
@@ -76,7 +84,8 @@ export function cacheTiers(store: CacheStore | undefined, options: TierOptions):
       log.warn('directory-cache.skipped', { forMs: circuitMs, reason: oneLine(error instanceof Error ? error.message : String(error)) });
     closedUntil = now() + circuitMs;
   };
-  const keyOf = (kind: Kind | 'e' | 'm', key: string) => `${prefix}${kind}:${generation ?? '0'}${source === '' ? '' : `.${source}`}:${key}`;
+  const keyOf = (kind: Kind | 'e' | 'm' | 'l', key: string) =>
+    `${prefix}${kind}:${generation ?? '0'}${source === '' ? '' : `.${source}`}:${key}`;
 
   /** Reads keys made by `keys` under the current generation; when the store has a newer one, once more under that. */
   const read = async (from: CacheStore, keys: () => string[]): Promise<(string | null)[]> => {
@@ -141,6 +150,23 @@ export function cacheTiers(store: CacheStore | undefined, options: TierOptions):
         }
       }
       store.set([...rows].map(([key, { value, ttlMs }]) => ({ key, value, ttlMs }))).catch(failed);
+    },
+    async lease(kind, keys) {
+      if (store?.lease === undefined || leaseMs === 0 || !usable() || keys.length === 0) return new Set(keys);
+      try {
+        const ours = await store.lease(
+          keys.map((key) => keyOf('l', `${kind}:${key}`)),
+          leaseMs,
+        );
+        return new Set(keys.filter((_, at) => ours[at]));
+      } catch (error) {
+        failed(error);
+        return new Set(keys);
+      }
+    },
+    release(kind, keys) {
+      if (store?.release === undefined || leaseMs === 0 || !usable() || keys.length === 0) return;
+      store.release(keys.map((key) => keyOf('l', `${kind}:${key}`))).catch(failed);
     },
     async flush() {
       process.clear();

@@ -29,6 +29,8 @@ export interface CacheOptions {
   timeoutMs?: number;
   /** After an error the shared cache is left alone for so long. Default 5,000. */
   circuitMs?: number;
+  /** How long a process waits at most for an answer that another one is getting. Default 2,000; 0 never waits. */
+  leaseMs?: number;
   now?: () => number;
   random?: () => number;
 }
@@ -43,11 +45,12 @@ export interface CachedDirectory extends Directory {
 /**
  * A cache in front of a directory: in the process, then in a store shared by pods, then the directory itself. It keeps entries,
  * never answers to questions about rights. Questions asked in one turn of the event loop, by however many mails, go out
- * together; a question that is being asked is not asked again. Without the store, or while it is away, the directory is asked
+ * together; a question that is being asked is not asked again, by another process neither. Without the store, or while it is away, the directory is asked
  * directly, never more than `concurrency` calls at once; what was known before serves while the directory does not answer.
  */
 export function cachedDirectory(directory: Directory, store: CacheStore | undefined, options: CacheOptions = {}): CachedDirectory {
   const { log = silentLog, batch = 50, concurrency = 4, timeoutMs = 2_000, circuitMs = 5_000, now = Date.now } = options;
+  const { leaseMs = 2_000 } = options;
   const tiers = cacheTiers(store, { ...options, log, now, sourceVersion: () => directory.version?.() ?? '' });
   const places = gate(concurrency);
   const ask = <Value>(question: () => Promise<Answer<Value>>, limitMs = timeoutMs) => places(() => withTimeout(question, limitMs));
@@ -59,6 +62,7 @@ export function cachedDirectory(directory: Directory, store: CacheStore | undefi
     kind: 'a',
     tiers,
     batch,
+    leaseMs,
     count,
     ask: async (addresses) => ask(() => directory.byAddress(addresses)),
     keyOf: addressKey,
@@ -70,6 +74,7 @@ export function cachedDirectory(directory: Directory, store: CacheStore | undefi
     kind: 'd',
     tiers,
     batch,
+    leaseMs,
     count,
     ask: async (dns) => ask(() => directory.byDn(dns)),
     keyOf: dnKey,
@@ -77,6 +82,22 @@ export function cachedDirectory(directory: Directory, store: CacheStore | undefi
     fromEntries: (entries) => entries[0],
     nothing: undefined,
   });
+
+  /** The directory's own answer, kept nowhere; `undefined` when it does not answer, since then what is known must do. */
+  const inPassing = async (dns: readonly string[]): Promise<Map<string, Entry> | undefined> => {
+    const asked: Promise<Answer<Map<string, Entry>>>[] = [];
+    for (let at = 0; at < dns.length; at += batch) {
+      const some = dns.slice(at, at + batch);
+      asked.push(ask(() => directory.byDn(some)));
+    }
+    const found = new Map<string, Entry>();
+    for (const answer of await Promise.all(asked)) {
+      if (!answer.ok) return undefined;
+      for (const [key, entry] of answer.value) found.set(key, entry);
+    }
+    count('directory', dns.length);
+    return found;
+  };
 
   const forget = (change: DirectoryChange): Promise<boolean> => {
     if (change.kind === 'all') return tiers.flush();
@@ -107,7 +128,10 @@ export function cachedDirectory(directory: Directory, store: CacheStore | undefi
       if (!answer.ok) return answer;
       return { ok: true, value: new Map([...answer.value].filter(([, entries]) => entries.length > 0)) };
     },
-    async byDn(dns) {
+    async byDn(dns, use) {
+      // Members of a very large group would drive everything else out of the process, and fill the store with what is read once.
+      const passing = use === 'once' ? await inPassing(dns) : undefined;
+      if (passing !== undefined) return { ok: true, value: passing };
       const answer = await byDn(dns);
       if (!answer.ok) return answer;
       return {

@@ -82,6 +82,9 @@ function readValue(text: string, start: number): { value: string; end: number } 
 
 /** What makes the quick way impossible: an escape, a quote, a hex value, several attributes in one RDN. */
 const special = /[\\"#+]/;
+/** As most servers write a DN: nothing to be done but the case. No other blanks than single ones inside of a value, nothing but ASCII. */
+const canonical =
+  /^[A-Za-z][A-Za-z0-9-]*=[!$-*\--<>-[\]-~]+(?: [!$-*\--<>-[\]-~]+)*(?:,[A-Za-z][A-Za-z0-9-]*=[!$-*\--<>-[\]-~]+(?: [!$-*\--<>-[\]-~]+)*)*$/;
 const plainRdn = /^\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*)\s*=\s*(.*?)\s*$/s;
 
 /**
@@ -91,6 +94,7 @@ const plainRdn = /^\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*)\s*=\s*(.*?)\s*$/s;
  * @returns for what is no DN a key that no DN has.
  */
 export function dnKey(dn: string): string {
+  if (canonical.test(dn)) return dn.toLowerCase();
   if (dn.trim() === '') return '';
   if (!special.test(dn)) {
     let key = '';

@@ -6,6 +6,7 @@ import type { Attributes, AttributeValue } from './ldif.ts';
 import type { Entry } from './port.ts';
 
 const maxAddressLength = 1_200;
+const usualTypes = new Set(['SMTP', 'smtp', 'X400', 'x400', 'X500', 'x500', 'EX']);
 const typed = /^([A-Za-z0-9-]{1,16}):(.*)$/s;
 
 /**
@@ -93,8 +94,15 @@ function addressesOf(read: Reader, profile: EntryProfile, warnings: string[]): {
   const addresses: string[] = [];
   let primary: string | undefined;
   for (const proxy of read.every(profile.addresses)) {
-    const [, prefix, value] = typed.exec(proxy) ?? [];
-    if (prefix === undefined || value === undefined || value.trim() === '' || proxy.length > maxAddressLength || /[\r\n\0]/.test(proxy)) {
+    const colon = proxy.indexOf(':');
+    const prefix = proxy.slice(0, Math.max(0, colon));
+    const value = proxy.slice(colon + 1);
+    if (
+      !(usualTypes.has(prefix) || typed.test(proxy)) ||
+      value.trim() === '' ||
+      proxy.length > maxAddressLength ||
+      /[\r\n\0]/.test(proxy)
+    ) {
       warnings.push(`${written(profile.addresses)}: a value is no typed address`);
       continue;
     }
@@ -164,7 +172,10 @@ function reader(attributes: Attributes, warnings: string[]) {
     one,
     every,
     dn: (names: readonly string[]) => all(names).find(isDn(names)),
-    dns: (names: readonly string[]) => every(names).filter(isDn(names)),
+    dns(names: readonly string[]): string[] {
+      const values = every(names);
+      return values.length === 0 ? nobody : values.filter(isDn(names));
+    },
     boolean(names: readonly string[]): boolean | undefined {
       const value = one(names)?.toUpperCase();
       if (value === undefined || value === 'TRUE' || value === 'FALSE') return value === undefined ? undefined : value === 'TRUE';
@@ -191,11 +202,14 @@ function reader(attributes: Attributes, warnings: string[]) {
 }
 
 const none: readonly string[] = [];
+/** The list of most entries, one for all of them. */
+const nobody: string[] = [];
+Object.freeze(nobody);
 /** A DN without anything that needs a closer look. */
 const plainDn = /^[A-Za-z][A-Za-z0-9-]*=[^\\"#+,=]+(?:,[A-Za-z][A-Za-z0-9-]*=[^\\"#+,=]+)*$/;
 
 function areTexts(values: readonly AttributeValue[]): values is readonly string[] {
-  return values.every((value) => typeof value === 'string' && value !== '' && value.trim() !== '');
+  return values.every((value) => typeof value === 'string' && (value.charCodeAt(0) > 32 || value.trim() !== ''));
 }
 
 /** Profiles with their names in lower case, made once: every entry is read by them. */

@@ -53,7 +53,7 @@ export function parseFilter(text: string): { ok: true; filter: Filter } | { ok: 
   };
 
   const readItem = (): Filter => {
-    const [, name] = /^([A-Za-z][A-Za-z0-9.;-]*|\d+(?:\.\d+)*)\s*/.exec(text.slice(at, at + 200)) ?? [];
+    const [, name] = /^([A-Za-z][A-Za-z0-9-]*(?:;[A-Za-z0-9-]+)*|\d+(?:\.\d+)*)\s*/.exec(text.slice(at, at + 200)) ?? [];
     if (name === undefined) throw wrong('an attribute name expected');
     at += name.length;
     blanks();

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheTiers, Kind } from './cache-tiers.ts';
 import type { Answer, Entry } from './port.ts';
 
@@ -8,6 +9,7 @@ interface LookupOptions<Found> {
   kind: Kind;
   tiers: CacheTiers;
   batch: number;
+  leaseMs: number; // see CacheOptions
   count: (tier: 'process' | 'redis' | 'directory' | 'stale', by: number) => void;
   /** Asks the directory itself; what it does not know has no key in the answer. */
   ask: (questions: readonly string[]) => Promise<Answer<Map<string, Found>>>;
@@ -17,9 +19,13 @@ interface LookupOptions<Found> {
   nothing: Found;
 }
 
+/** How often it is looked whether another process has its answer by now. */
+const firstLookMs = 4;
+const lastLookMs = 64;
+
 /** One kind of question through all tiers. What is asked within one turn of the event loop goes out together. */
 export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
-  const { kind, tiers, batch, count, ask, keyOf, entriesOf, fromEntries, nothing } = options;
+  const { kind, tiers, batch, leaseMs, count, ask, keyOf, entriesOf, fromEntries, nothing } = options;
   type Asked = { question: string; settle: (answer: Answer<Found>) => void };
   const inFlight = new Map<string, Promise<Answer<Found>>>();
   let gathered = new Map<string, Asked>();
@@ -46,29 +52,92 @@ export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
     one.settle(answer);
   };
 
+  type Missing = { key: string; one: Asked; stale: Entry[] | undefined };
+
   const work = async (asked: Map<string, Asked>): Promise<void> => {
-    const keys = [...asked.keys()];
-    const shared = await tiers.shared(kind, keys);
-    const era = tiers.era();
-    const missing: { key: string; one: Asked; stale: Entry[] | undefined }[] = [];
-    let fromShared = 0;
-    keys.forEach((key, index) => {
-      const one = asked.get(key);
+    const era = { is: '' };
+    const missing = await fromShared(
+      [...asked].map(([key, one]) => ({ key, one, stale: undefined })),
+      era,
+    );
+    if (missing.length === 0) return;
+    const ours = await tiers.lease(
+      kind,
+      missing.map(({ key }) => key),
+    );
+    const { asking, waiting } = split(missing, ours);
+    await Promise.all([inBatches(asking, ours, era.is), fromOthers(waiting)]);
+  };
+
+  /** Settles what the shared store knows. @returns the rest. @param era is set to what the answer belongs to. */
+  const fromShared = async (asked: readonly Missing[], era: { is: string }): Promise<Missing[]> => {
+    const shared = await tiers.shared(
+      kind,
+      asked.map(({ key }) => key),
+    );
+    era.is = tiers.era();
+    const missing: Missing[] = [];
+    asked.forEach(({ key, one, stale }, index) => {
       const known = shared[index];
-      if (one === undefined) return;
       if (known?.fresh === true) {
-        fromShared += 1;
-        tiers.keepInProcess(kind, key, known.entries, era);
+        tiers.keepInProcess(kind, key, known.entries, era.is);
         settle(key, one, { ok: true, value: fromEntries(known.entries) });
-      } else missing.push({ key, one, stale: known?.entries ?? tiers.inProcess(kind, key)?.entries });
+      } else missing.push({ key, one, stale: known?.entries ?? stale ?? tiers.inProcess(kind, key)?.entries });
     });
-    count('redis', fromShared);
+    count('redis', asked.length - missing.length);
+    return missing;
+  };
+
+  /**
+   * Waits for what other processes are asking. One that fails gives its lease back, so the first that looks asks instead; one that
+   * died does not, so after `leaseMs` everybody asks for himself.
+   */
+  const fromOthers = async (asked: readonly Missing[]): Promise<void> => {
+    const until = performance.now() + leaseMs;
+    const work: Promise<void>[] = [];
+    const era = { is: '' };
+    let left = asked;
+    for (let pauseMs = firstLookMs; left.length > 0; pauseMs = Math.min(lastLookMs, 2 * pauseMs)) {
+      await delay(pauseMs);
+      left = await fromShared(left, era);
+      if (performance.now() >= until) {
+        work.push(inBatches(left, none, era.is));
+        break;
+      }
+      if (left.length === 0) break;
+      const ours = await tiers.lease(
+        kind,
+        left.map(({ key }) => key),
+      );
+      const { asking, waiting } = split(left, ours);
+      if (asking.length > 0) work.push(inBatches(asking, ours, era.is));
+      left = waiting;
+    }
+    await Promise.all(work);
+  };
+
+  const split = (missing: readonly Missing[], ours: ReadonlySet<string>) => {
+    if (ours.size === missing.length) return { asking: missing, waiting: [] };
+    return { asking: missing.filter(({ key }) => ours.has(key)), waiting: missing.filter(({ key }) => !ours.has(key)) };
+  };
+
+  const inBatches = async (missing: readonly Missing[], leased: ReadonlySet<string>, era: string): Promise<void> => {
     const batches: Promise<void>[] = [];
-    for (let at = 0; at < missing.length; at += batch) batches.push(fromDirectory(missing.slice(at, at + batch), era));
+    for (let at = 0; at < missing.length; at += batch) {
+      const some = missing.slice(at, at + batch);
+      batches.push(
+        fromDirectory(some, era).finally(() =>
+          tiers.release(
+            kind,
+            some.map(({ key }) => key).filter((key) => leased.has(key)),
+          ),
+        ),
+      );
+    }
     await Promise.all(batches);
   };
 
-  const fromDirectory = async (missing: readonly { key: string; one: Asked; stale: Entry[] | undefined }[], era: string): Promise<void> => {
+  const fromDirectory = async (missing: readonly Missing[], era: string): Promise<void> => {
     const answer = await ask(missing.map(({ one }) => one.question));
     if (answer.ok) {
       count('directory', missing.length);
@@ -108,3 +177,5 @@ export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
     return { ok: true, value: found };
   };
 }
+
+const none: ReadonlySet<string> = new Set();

@@ -5,8 +5,12 @@
 export interface Directory {
   /** Who owns these addresses (any proxy address of any type). Two entries for one address means ambiguous, none unknown. */
   byAddress(addresses: readonly string[]): Promise<Answer<Map<string, Entry[]>>>; // keyed by `addressKey`
-  /** Entries by DN; a DN that does not exist has no key. */
-  byDn(dns: readonly string[]): Promise<Answer<Map<string, Entry>>>; // keyed by `dnKey`
+  /**
+   * Entries by DN; a DN that does not exist has no key.
+   *
+   * @param use `once` says that these are so many that nobody will ask for them again soon: a cache need not keep them.
+   */
+  byDn(dns: readonly string[], use?: 'once'): Promise<Answer<Map<string, Entry>>>; // keyed by `dnKey`
   /** Entries an LDAP filter finds under a base (query-based groups), at most `limit`; `complete: false` when there were more. */
   search(base: string, filter: string, limit: number): Promise<Answer<{ entries: Entry[]; complete: boolean }>>;
   /**

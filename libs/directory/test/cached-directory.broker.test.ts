@@ -13,6 +13,8 @@ describe('the directory cache in Redis', () => {
   let direct: Redis;
   const open: CachedDirectory[] = [];
   let asked = 0;
+  let hold: Promise<void> | undefined; // how long the directory takes
+  let away = false;
 
   beforeEach(async () => {
     test_ = await redisForTests();
@@ -20,6 +22,8 @@ describe('the directory cache in Redis', () => {
     proxy = await tcpProxy({ host: url.hostname, port: Number(url.port) });
     direct = new Redis(test_.redisUrl);
     asked = 0;
+    hold = undefined;
+    away = false;
   });
   afterEach(async () => {
     for (const cache of open.splice(0)) await cache.close();
@@ -34,7 +38,14 @@ describe('the directory cache in Redis', () => {
     const store: CacheStore = redisCacheStore({ url: url.href });
     await waitFor(() => store.get(['x']).then(() => true), { what: 'Redis behind the proxy' });
     const inner = directoryOf(['ada@corp.example', 'ben@corp.example']);
-    const counting: Directory = { ...inner, byAddress: (addresses) => ((asked += addresses.length), inner.byAddress(addresses)) };
+    const counting: Directory = {
+      ...inner,
+      async byAddress(addresses) {
+        asked += addresses.length;
+        await hold;
+        return away ? { ok: false, reason: 'away' } : inner.byAddress(addresses);
+      },
+    };
     const opened = cachedDirectory(counting, store, { processMs: 1, circuitMs: 50, ...options });
     open.push(opened);
     return opened;
@@ -92,6 +103,61 @@ describe('the directory cache in Redis', () => {
     for (let i = 0; i < 20; i += 1) expect(await knows(one, `SMTP:new${i}@corp.example`)).toBe(false);
     expect(performance.now() - started).toBeLessThan(2_000); // 200 ms for the first; 20 of them would be 4 s
     await proxy.heal();
+  });
+
+  describe('two processes with the same question (a lease)', () => {
+    const unknown = 'SMTP:nobody@corp.example';
+    const pair = async () => [await cache(), await cache()] as const;
+
+    test('one asks the directory, the other waits for its answer', async () => {
+      const [one, two] = await pair();
+      const held = Promise.withResolvers<void>();
+      hold = held.promise;
+      const first = Promise.all([knows(one, ada), knows(one, unknown)]);
+      await waitFor(() => asked === 2, { what: 'the first asking' });
+      const second = Promise.all([knows(two, ada), knows(two, unknown), knows(two, 'SMTP:ben@corp.example')]);
+      await waitFor(() => asked === 3, { what: 'the other asking what nobody asks' });
+      held.resolve();
+      expect([await first, await second]).toEqual([
+        [true, false],
+        [true, false, true],
+      ]);
+      expect(asked).toBe(3);
+      await waitFor(async () => (await direct.keys('dir:l:*')).length === 0, { timeoutMs: 1_500, what: 'no lease left behind' });
+    });
+
+    test('many processes, many addresses, at once: each address is asked once', async () => {
+      const caches = await Promise.all(Array.from({ length: 5 }, () => cache({ processMs: 60_000, negativeMs: 60_000 })));
+      const addresses = Array.from({ length: 200 }, (_, n) => `SMTP:x${n}@corp.example`);
+      const answers = await Promise.all(caches.map((one) => one.byAddress(addresses)));
+      expect(answers.every((answer) => answer.ok && answer.value.size === 0)).toBe(true);
+      expect(asked).toBe(200);
+    });
+
+    test('whoever gets no answer lets the next one ask, at once', async () => {
+      const [one, two] = await pair();
+      const held = Promise.withResolvers<void>();
+      hold = held.promise;
+      away = true;
+      const first = one.byAddress([ada]);
+      await waitFor(() => asked === 1, { what: 'the first asking' });
+      const second = knows(two, ada);
+      held.resolve();
+      expect(await first).toMatchObject({ ok: false });
+      away = false;
+      expect(await second).toBe(true);
+      expect(asked).toBe(2);
+    });
+
+    test('one that died holds nobody up for longer than the lease', async () => {
+      const one = await cache({ leaseMs: 300 });
+      await direct.set(`dir:l:0:a:${ada}`, ''); // without an end: the wait is bounded all the same
+      const started = performance.now();
+      expect(await knows(one, ada)).toBe(true);
+      expect(performance.now() - started).toBeGreaterThan(250);
+      expect(performance.now() - started).toBeLessThan(2_000);
+      expect(asked).toBe(1);
+    });
   });
 
   test('a flush by one is a flush for all', async () => {

@@ -287,6 +287,22 @@ describe('cachedDirectory', () => {
     expect(inner.calls).toBe(7);
   });
 
+  test('what is asked for in passing is kept nowhere, and what is known serves while the directory is away', async () => {
+    const { store, rows } = fakeStore();
+    const { directory, state } = watched(['ada@corp.example', 'ben@corp.example']);
+    const cache = cachedDirectory(directory, store, { batch: 1 });
+    const dns = ['CN=ada,OU=Corp', 'CN=ben,OU=Corp', 'CN=nobody,OU=Corp'];
+    for (let n = 0; n < 2; n += 1) {
+      const found = await cache.byDn(dns, 'once');
+      expect(found.ok && [...found.value.keys()]).toEqual(['cn=ada,ou=corp', 'cn=ben,ou=corp']);
+    }
+    expect([state.asked, rows.size]).toEqual([6, 0]);
+    await cache.byDn(dns.slice(0, 1));
+    state.away = true;
+    expect((await cache.byDn(dns.slice(0, 1), 'once')).ok).toBe(true);
+    expect((await cache.byDn(dns.slice(1), 'once')).ok).toBe(false);
+  });
+
   test('the tier in the process is bounded', async () => {
     const inner = watched(Array.from({ length: 100 }, (_, n) => `u${n}@corp.example`));
     const cache = cachedDirectory(inner.directory, undefined, { processEntries: 10 });

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { organizationOf } from '@mailrail/organization';
 import { type Directory, explainResolution } from '../src/index.ts';
+import { fixture } from './fixture.ts';
 
 /** What is expected of a hard case, in nicknames. */
 interface Expectation {
@@ -18,8 +18,6 @@ interface Case {
   to: string | { from?: string; to: string; authenticated?: boolean; sizeKB?: number };
   expect: Expectation;
 }
-
-export const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 
 /**
  * One object for each hard case a categorizer must get right, with what is expected of it. All expectations hold as they are, in

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { type LdifDirectory, ldifDirectory } from '../src/index.ts';
 import { directorySuite } from './directory-suite.ts';
-import { fixture, hardCases } from './hard-case-rows.ts';
+import { fixture } from './fixture.ts';
+import { hardCases } from './hard-case-rows.ts';
 
 describe('an organization of hard cases, in a file', () => {
   let directory: LdifDirectory;

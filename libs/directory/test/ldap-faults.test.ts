@@ -4,7 +4,7 @@ import { waitFor } from '@mailrail/testing';
 import { EqualityFilter, OrFilter, type SearchRequest } from 'ldapts';
 import { activeDirectoryProfile, type Directory, type LdapDirectoryOptions, ldapDirectory, parseServerUrls } from '../src/index.ts';
 import { type FakeLdap, type FakeOptions, fakeLdap, type Reply } from './fake-ldap.ts';
-import { fixture } from './hard-case-rows.ts';
+import { fixture } from './fixture.ts';
 
 const ada = 'SMTP:ada@corp.example';
 const pem = (name: string) => readFileSync(fixture(`tls/${name}`), 'utf8');

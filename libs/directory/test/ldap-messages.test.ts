@@ -30,7 +30,7 @@ const entry = (dn: string, attributes: [name: string, values: (string | Buffer)[
   });
 
 describe('messages of a server', () => {
-  test('an entry: names in lower case, ranges noted, bytes where they are bytes', () => {
+  test.each(['first', 'second', 'third'])('an entry, the %s time: names in lower case, ranges noted, bytes where they are bytes', () => {
     const answer = readAnswer(
       entry('CN=Jörg,DC=x', [
         ['Mail', ['jörg@x.example']],

@@ -12,7 +12,7 @@ import {
   parseServerUrls,
   profileFromJson,
 } from '../src/index.ts';
-import { fixture } from './hard-case-rows.ts';
+import { fixture } from './fixture.ts';
 
 describe('directory URLs', () => {
   const one = (url: string, tls?: 'auto' | 'starttls' | 'none') => {

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { waitFor } from '@mailrail/testing';
 import { cachedDirectory, type Directory, type DirectoryChange, type OpenDirectoryOptions, openDirectory } from '../src/index.ts';
 import { directorySuite } from './directory-suite.ts';
-import { fixture, hardCases } from './hard-case-rows.ts';
+import { fixture } from './fixture.ts';
+import { hardCases } from './hard-case-rows.ts';
 import { type Samba, startSamba } from './samba.ts';
 
 const opened: { close(): Promise<void> }[] = [];

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { waitFor } from '@mailrail/testing';
 import { type Guarded, guarded } from './guarded.ts';
-import { fixture } from './hard-case-rows.ts';
+import { fixture } from './fixture.ts';
 import { ensureInstalled } from './install.ts';
 import { accepts } from './slapd.ts';
 

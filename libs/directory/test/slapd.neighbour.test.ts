@@ -18,7 +18,8 @@ import {
 } from '../src/index.ts';
 import { crowdLdif } from './crowd.ts';
 import { directorySuite } from './directory-suite.ts';
-import { fixture, hardCases } from './hard-case-rows.ts';
+import { fixture } from './fixture.ts';
+import { hardCases } from './hard-case-rows.ts';
 import { type Slapd, startSlapd } from './slapd.ts';
 
 const opened: { close(): Promise<void> }[] = [];
@@ -309,14 +310,15 @@ describe('faults', () => {
 
   test('many mails, cold: at least 60 % of what ldapts alone reaches in batches', async () => {
     const script = path.join(import.meta.dirname, 'cold-rate.ts');
-    const { stdout } = await promisify(execFile)(process.execPath, [script, slapd.url, slapd.admin, 'secret', String(users), '8']);
+    const { stdout } = await promisify(execFile)(process.execPath, [script, slapd.url, slapd.admin, 'secret', String(users), '12']);
     process.stdout.write(stdout);
     type Rate = { perSecond: number; cpuUs: number };
     const rounds = stdout
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { ldapts: Rate; cold: Rate }); // as the script writes it
-    const ratios = rounds.map(({ ldapts, cold }) => Math.max(cold.perSecond / ldapts.perSecond, ldapts.cpuUs / cold.cpuUs));
-    expect(Math.max(...ratios)).toBeGreaterThan(0.6);
+    // The first rounds are those of code that is not compiled yet, and what else runs on the machine takes from both by turns.
+    const ratios = rounds.slice(3).map(({ ldapts, cold }) => cold.perSecond / ldapts.perSecond);
+    expect(ratios.toSorted((a, b) => a - b)[Math.floor(ratios.length / 2)]).toBeGreaterThan(0.6);
   }, 180_000);
 });

@@ -29,8 +29,11 @@ export function domainOf(address: string): string | undefined {
   return at < 0 ? undefined : mailbox.slice(at + 1).toLowerCase();
 }
 
+/** Needs no normalization, which costs more than this test; nearly all addresses are such. */
+const ascii = /^[\u0020-\u007e]*$/;
+
 /** The form two addresses are compared in: type in upper case, value in NFC and lower case (the directory ignores case, too). */
 export function addressKey(address: string): string {
   const { type, value } = splitAddress(address);
-  return `${type}:${value.normalize('NFC').toLowerCase()}`;
+  return `${type}:${(ascii.test(value) ? value : value.normalize('NFC')).toLowerCase()}`;
 }

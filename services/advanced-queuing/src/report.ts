@@ -1,6 +1,6 @@
 import type { DeliveryReport, RecipientStatus } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
-import { type Counted, done, type Emit, type Stage, toStation, transient } from '@mailrail/pipeline';
+import { type Counted, done, type Emit, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
 import { type ReportMailDeps, reportMail } from './report-mail.ts';
 import { effectKey, tellPlan } from './tell-plan.ts';
 
@@ -12,10 +12,12 @@ export interface ReportDeps extends ReportMailDeps {
 
 /**
  * The way back: counts what failed and tells the sender, if he wants to know, in one mail for each kind of outcome.
+ * What only somebody who does not exist could mend is badmail: an operator looks.
  * A mail with the null sender is never reported; its failed recipients count as suppressed (E5).
  */
 export const report: Stage<DeliveryReport, ReportDeps> = async (mail, deps) => {
   const about = distinct(mail);
+  if (mail.nobodyToTell === true) return poison(`nobody to tell: ${about[0]?.reason ?? ''}`);
   const effects = await deps.ledger.effects(about.map((status) => effectKey(mail.rootId, status)));
   if (effects === 'silent') deps.possibleDuplicate('ledger silent');
   const { reports, fresh } = tellPlan(mail, about, effects);

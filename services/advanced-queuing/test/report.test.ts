@@ -424,3 +424,10 @@ describe('a repeat', () => {
     expect(causes).toEqual(['ledger silent', 'ledger silent']);
   });
 });
+
+test('what only somebody who does not exist could mend is badmail, and counts there', async () => {
+  const { run, ledger } = stage();
+  const outcome = await run({ ...reportOf([{ address: ada, status: '5.2.4' }]), reportTo: null, nobodyToTell: true });
+  expect(outcome).toEqual({ kind: 'poison', reason: 'nobody to tell: no entry has this address' });
+  expect(await ledger.counts()).toEqual({});
+});

@@ -1,6 +1,6 @@
 import { type ContentStore, ContentStoreError } from '@mailrail/content-store';
 import { type AcceptedMail, type Content, type Envelope, type HookResult, type Hooks, noHooks } from '@mailrail/contracts';
-import { type Directory, type Membership, resolveRecipients } from '@mailrail/directory';
+import { type BrokenGroup, type Directory, type Membership, resolveRecipients } from '@mailrail/directory';
 import type { Ledger } from '@mailrail/ledger';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import { type Counted, done, type Emit, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
@@ -68,7 +68,8 @@ export const categorize: Stage<AcceptedMail, CategorizeDeps> = async (mail, deps
       if (decided !== undefined) return decided;
     }
   }
-  const split = bifurcate(mail, resolution, deps.now, organization.version);
+  const broken = resolution.broken.length === 0 ? resolution.broken : await notYetTold(mail, resolution.broken, deps);
+  const split = bifurcate(mail, { ...resolution, broken }, deps.now, organization.version);
   const mine = await withoutOthers(mail, split.copies, deps);
   try {
     await giveForms(mail, mine, deps.content);
@@ -117,6 +118,16 @@ async function withoutOthers(mail: AcceptedMail, copies: readonly Copy[], { ledg
     }),
   );
   return copies.filter((copy) => !('group' in copy) || !others.has(copy.group));
+}
+
+/**
+ * Groups that are wrong, of which nobody was told in the last hours: one report, not one for each mail to a busy list. The claim
+ * is the mail's, so that its repeats tell the same. A report leads to no report (E3).
+ */
+async function notYetTold(mail: AcceptedMail, broken: BrokenGroup[], { ledger }: CategorizeDeps): Promise<BrokenGroup[]> {
+  if (mail.sender === null) return [];
+  const claimed = await Promise.all(broken.map(({ id }) => ledger.claim(`broken-group:${id}`, mail.mailId)));
+  return broken.filter((_, at) => claimed[at] !== 'other');
 }
 
 /** Copies for mailboxes that name another reverse-path need content that does, too. */

@@ -7,8 +7,8 @@ import type {
   Recipient,
   RecipientStatus,
 } from '@mailrail/contracts';
-import type { Resolution, ReversePath, Way } from '@mailrail/directory';
-import { derivedId } from '@mailrail/mail';
+import type { BrokenGroup, Resolution, ReversePath, Way } from '@mailrail/directory';
+import { derivedId, recipientId } from '@mailrail/mail';
 import { failureReport } from '@mailrail/pipeline';
 import { type Resolving, recipientOn } from './recipients.ts';
 
@@ -36,7 +36,7 @@ const maxGroups = 32;
 
 /**
  * Splits a mail into as few as its recipients' different handling allows: where they are, whom the reverse-path names, whether
- * their group hides them. Each part has an identity derived from what was split off (R1); a mail that stays whole keeps its own.
+ * their group hides them or wishes no automatic replies. Each part has an identity derived from what was split off (R1); a mail that stays whole keeps its own.
  */
 export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number, organizationVersion: string): Bifurcation {
   const local = new Parts<MailboxRecipient>();
@@ -76,7 +76,7 @@ export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number,
       const recipients = members
         .slice(at, at + maxRecipients)
         .map(({ address }) => recipientOn(mail.rootId, { ...way, member: address }, address));
-      const key = JSON.stringify([id, way.reverse, way.hidden ?? null, at / maxRecipients]);
+      const key = JSON.stringify([id, way.reverse, way.hidden ?? null, at / maxRecipients, ...quiet(way)]);
       const own = {
         ...base,
         ...envelopeOn(mail, way),
@@ -95,13 +95,21 @@ export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number,
   const expanded = resolution.groups.length;
   const large = resolution.large.reduce((sum, { members }) => sum + members.length, 0);
   const after = resolution.local.length + resolution.hops.length + failures.length + large + expanded + merged;
-  return { copies, reports: reportsOf(mail, resolution, failures), expanded, merged, members: after - mail.recipients.length };
+  const broken = resolution.broken.map((group) => brokenReport(mail, group));
+  return {
+    copies,
+    reports: [...reportsOf(mail, resolution, failures), ...broken],
+    expanded,
+    merged,
+    members: after + broken.length - mail.recipients.length, // what is wrong with a group counts as a member of it that failed
+  };
 }
 
 /** What a copy's envelope has of the way its recipients came. */
 interface OnTheWay {
   sender: string | null;
   expandedVia: string[];
+  suppressAutoReplies?: true;
 }
 
 interface Part<R> {
@@ -116,7 +124,7 @@ class Parts<R> {
 
   add(mail: AcceptedMail, way: Way<Resolving>, place: string, recipient: R, server?: { name: string; site: string }): void {
     const envelope = envelopeOn(mail, way);
-    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null]);
+    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null, ...quiet(way)]);
     const part = this.#parts.get(key);
     if (part === undefined) {
       this.#parts.set(key, { envelope, server, recipients: [recipient] });
@@ -138,7 +146,16 @@ class Parts<R> {
 }
 
 function envelopeOn(mail: AcceptedMail, way: Way<Resolving>): OnTheWay {
-  return { sender: reversePath(mail.sender, way.reverse), expandedVia: [...mail.expandedVia, ...way.groups].slice(0, maxGroups) };
+  return {
+    sender: reversePath(mail.sender, way.reverse),
+    expandedVia: [...mail.expandedVia, ...way.groups].slice(0, maxGroups),
+    ...(way.suppressOof === true ? { suppressAutoReplies: true } : {}),
+  };
+}
+
+/** What a key has more for members who are not to answer by themselves; other keys stay as they are. */
+function quiet(way: Way<Resolving>): string[] {
+  return way.suppressOof === true ? ['quiet'] : [];
 }
 
 /** A report stays without a reverse-path, whatever a group wishes: nobody is told of what becomes of a report. */
@@ -187,4 +204,19 @@ function reportsOf(mail: AcceptedMail, resolution: Resolved, failures: ReturnTyp
     }
   }
   return reports;
+}
+
+/**
+ * What its owner is told of a group the directory has wrong; an operator, if nobody owns it. The recipient is the group, by an
+ * identity of its own, so that a report about the group itself is another one. Of the mail only the header is shown.
+ */
+function brokenReport(mail: AcceptedMail, { id, address, owner, problems, reason }: BrokenGroup): DeliveryReport {
+  const recipient: Recipient = { id: recipientId(mail.rootId, `GROUP:${id}`), address, original: address };
+  const more = problems === 1 ? '' : ` (and ${problems - 1} more like it)`;
+  const about: RecipientStatus = { recipient, action: 'failed', status: '5.2.4', reason: `the group ${reason}${more}` };
+  return {
+    ...failureReport(mail, [about], 'categorizer', owner ?? null),
+    ret: 'hdrs',
+    ...(owner === undefined ? { nobodyToTell: true } : {}),
+  };
 }

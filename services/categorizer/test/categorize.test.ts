@@ -147,6 +147,53 @@ const scenarios: {
     counts: { expanded: 1, members: 2 },
   },
   {
+    name: 'a member that does not exist: the owner hears of it, the others get the mail',
+    entries: [group('g', ['ada', 'ghost', 'spirit'], { managedBy: dn('boss') }), box('ada'), box('boss')],
+    to: ['g'],
+    is: ['here: ada', 'report to boss: g failed 5.2.4'],
+    counts: { expanded: 1, members: 2 },
+  },
+  {
+    name: 'a member without any address, in a group in the group',
+    entries: [
+      group('g', ['h', 'ada'], { managedBy: dn('boss') }),
+      group('h', ['mute'], { managedBy: dn('ben') }),
+      { dn: dn('mute'), kind: 'mailbox', addresses: [] },
+      box('ada'),
+      box('ben'),
+      box('boss'),
+    ],
+    to: ['g'],
+    is: ['here: ada', 'report to ben: h failed 5.2.4'],
+    counts: { expanded: 2, members: 3 },
+  },
+  {
+    name: 'a query that does not parse: the sender and the owner hear of it, the others get the mail',
+    entries: [
+      group('g', ['q', 'ada']),
+      box('q', { kind: 'query-group', filter: '(|(a=1)(b=2)', filterBase: 'OU=Corp', managedBy: dn('boss') }),
+      box('ada'),
+      box('boss'),
+    ],
+    to: ['g'],
+    is: ['here: ada', 'report to boss: q failed 5.2.4', 'report: q failed 5.2.4'],
+    counts: { expanded: 1, members: 3 },
+  },
+  {
+    name: 'nobody owns the group: an operator is to look',
+    entries: [group('g', ['ada', 'ghost'], { managedBy: dn('left') }), box('ada')],
+    to: ['g'],
+    is: ['here: ada', 'report to <>: g failed 5.2.4'],
+    counts: { expanded: 1, members: 2 },
+  },
+  {
+    name: 'a report to a group that is wrong leads to no report',
+    entries: [group('g', ['ada', 'ghost'], { managedBy: dn('boss') }), box('ada'), box('boss')],
+    to: ['g'],
+    more: { sender: null },
+    is: ['here: ada'],
+  },
+  {
     name: 'reports to nobody',
     entries: [group('g', ['ada', 'gone'], { reportToOriginator: false }), box('ada'), { ...box('gone'), homeServer: 'EX9' }],
     to: ['g'],
@@ -318,6 +365,22 @@ describe('reports', () => {
     expect(local?.mail.recipients).toMatchObject([{ notify: 'never' }]);
   });
 
+  test('of a group that is wrong its owner hears once in a while, not with each mail; a repeat tells the same', async () => {
+    const { deps, ledger } = depsOf(directoryOf([group('g', ['ada', 'ghost'], { managedBy: dn('boss') }), box('ada'), box('boss')]));
+    const mail = accepted(['g']);
+    const [, first] = emitted(await categorize(mail, deps));
+    expect(first?.mail).toMatchObject({
+      ret: 'hdrs',
+      reportTo: at('boss'),
+      about: [{ status: '5.2.4', reason: 'the group has a member that does not exist: CN=ghost,OU=Corp' }],
+    });
+    const again = emitted(await categorize({ ...mail, copyId: mailTo([]).copyId }, deps)).find(({ station }) => station === 'aq.reports');
+    expect(again?.mail.mailId).toBe(first?.mail.mailId);
+    const other = accepted(['g']);
+    expect(summary(await categorize(other, deps), other)).toEqual(['here: ada']);
+    expect(await ledger.counts()).toEqual({ expanded: 2, members: 3 });
+  });
+
   test('an empty reverse-path from outside is no report of ours (S7, E3)', async () => {
     const directory = directoryOf([box('boss', { restrictions: { requireAuthentication: true } })]);
     const origin = mailTo([]).origin;
@@ -325,6 +388,38 @@ describe('reports', () => {
     expect(summary(await categorize(outside, depsOf(directory).deps), outside)).toEqual(['report: boss failed 5.7.1']);
     const report = accepted(['boss'], { sender: null, origin: { ...origin, dialect: 'report' } });
     expect(summary(await categorize(report, depsOf(directory).deps), report)).toEqual(['here: boss']);
+  });
+});
+
+describe('automatic replies', () => {
+  const wishes = ({ station, mail }: ReturnType<typeof emitted>[number]) => {
+    const { suppressAutoReplies } = AcceptedMail.schema.parse(mail);
+    return `${station} ${mail.recipients.length > 3 ? mail.recipients.length : mail.recipients.map(({ address }) => short(address)).join(' ')}: ${String(suppressAutoReplies)}`;
+  };
+  test('members of a group that wishes none are a mail of their own', async () => {
+    const directory = directoryOf([
+      group('g', ['ada', 'h'], { suppressOof: true }),
+      group('h', ['far']),
+      box('ada'),
+      box('ben'),
+      box('far', { homeServer: 'EX2' }),
+    ]);
+    const mails = emitted(await categorize(accepted(['ben', 'g']), depsOf(directory).deps));
+    expect(mails.map(wishes).sort()).toEqual([
+      'aq.post-categorization far: true',
+      'store.local-delivery ada: true',
+      'store.local-delivery ben: undefined',
+    ]);
+  });
+  test('the wish goes with the chunks of a large group', async () => {
+    const directory = directoryOf([group('g', people(101), { suppressOof: true }), ...people(101).map((name) => box(name))]);
+    const [chunk, rest] = emitted(await categorize(accepted(['g']), depsOf(directory).deps));
+    expect([chunk, rest].map((one) => one && wishes(one))).toEqual([
+      'aq.pre-categorization 100: true',
+      `aq.pre-categorization ${short(rest?.mail.recipients[0]?.address ?? null)}: true`,
+    ]);
+    const [delivery] = emitted(await categorize(AcceptedMail.schema.parse(chunk?.mail), depsOf(directory).deps));
+    expect(delivery && wishes(delivery)).toBe('store.local-delivery 100: true');
   });
 });
 

@@ -21,7 +21,7 @@ export function canBeAsked(address: string): boolean {
 /** What an entry has that has this address: one of these. Values are compared in NFC, as they are kept. */
 export function filtersFor(address: string, { typed, bare, legacy }: AddressAttributes): Filter[] {
   const { type, value: given } = splitAddress(address);
-  const value = given.normalize('NFC');
+  const value = /^[\u0020-\u007e]*$/.test(given) ? given : given.normalize('NFC');
   const inTyped = (...spellings: string[]) => spellings.flatMap((spelling) => typed.map((attribute) => equals(attribute, spelling)));
   switch (type) {
     case 'SMTP':

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { binaryAttributes } from '../entry-profile.ts';
 import type { AttributeValue } from '../ldif.ts';
 import { LdapFailure } from './failure.ts';
+import { type RecentlyRead, recentlyRead } from './recently-read.ts';
 
 /** An entry as the server sent it. */
 export interface RawEntry {
@@ -125,23 +126,21 @@ function readCookie(reader: Reader, end: number): Buffer | undefined {
 const ranged = /;range=\d+-(\d+|\*)$/i;
 
 /** Names of attributes as servers write them; an entry's are the same as the last one's. */
-const names = new Map<string, AttributeName>();
+const names = recentlyRead<AttributeName>(256);
 interface AttributeName {
   key: string; // in lower case, without options
   isBinary: boolean;
   more: { name: string; from: number } | undefined;
+  /** Values that came before, for an attribute whose values come again (classes, servers). */
+  values: RecentlyRead<string>;
 }
 
 function attributeName(written: string): AttributeName {
-  const known = names.get(written);
-  if (known !== undefined) return known;
   const [name = ''] = written.split(';', 1);
   const key = name.toLowerCase();
   const [, last] = ranged.exec(written) ?? [];
   const more = last === undefined || last === '*' ? undefined : { name, from: Number(last) + 1 };
-  const read = { key, isBinary: binaryAttributes.has(key), more };
-  if (names.size < 500 && last === undefined) names.set(written, read);
-  return read;
+  return { key, isBinary: binaryAttributes.has(key), more, values: recentlyRead(16) };
 }
 
 function readEntry(reader: Reader, end: number): RawEntry {
@@ -151,11 +150,12 @@ function readEntry(reader: Reader, end: number): RawEntry {
   const listEnd = reader.enter(0x30, end);
   while (reader.at < listEnd) {
     const attributeEnd = reader.enter(0x30, listEnd);
-    const name = attributeName(reader.text(0x04, attributeEnd));
+    const name = reader.known(attributeEnd, names) ?? reader.learned(attributeEnd, names, attributeName);
     if (name.more !== undefined) more.set(name.more.name, name.more.from);
     const values = attributes.get(name.key) ?? [];
     const setEnd = reader.enter(0x31, attributeEnd);
-    while (reader.at < setEnd) values.push(name.isBinary ? reader.bytes(0x04, setEnd) : reader.value(setEnd));
+    while (reader.at < setEnd)
+      values.push(name.isBinary ? reader.bytes(0x04, setEnd) : (reader.known(setEnd, name.values) ?? reader.value(setEnd, name.values)));
     // An attribute that was asked for and comes empty is one the entry does not have, beside a range of it above all.
     if (values.length > 0) attributes.set(name.key, values);
     reader.at = attributeEnd;
@@ -209,11 +209,28 @@ class Reader {
     this.at = end;
     return text;
   }
+  /** What was made of the same bytes before; `undefined`, and nothing is read, when they are not known. */
+  known<Made>(limit: number, recent: RecentlyRead<Made>): Made | undefined {
+    const start = this.at;
+    const end = this.enter(0x04, limit);
+    const made = recent.get(this.#buffer, this.at, end);
+    this.at = made === undefined ? start : end;
+    return made;
+  }
+  /** Makes something of a text, to be known from now on. */
+  learned<Made>(limit: number, recent: RecentlyRead<Made>, make: (text: string) => Made): Made {
+    const made = make(this.text(0x04, limit));
+    recent.keep(this.#buffer, this.at, made);
+    return made;
+  }
   /** A value as text, or as bytes when it is no UTF-8. */
-  value(limit: number): AttributeValue {
+  value(limit: number, recent: RecentlyRead<string>): AttributeValue {
     const start = this.at;
     const text = this.text(0x04, limit);
-    if (!text.includes('\ufffd')) return text;
+    if (!text.includes('\ufffd')) {
+      recent.keep(this.#buffer, this.at, text);
+      return text;
+    }
     const end = this.at;
     this.at = start;
     const bytes = this.bytes(0x04, limit);

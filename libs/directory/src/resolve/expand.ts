@@ -44,6 +44,9 @@ export interface ExpandDeps<R extends Incoming> {
 }
 
 const dnsPerCall = 1_000;
+/** Members of one level from which on they are asked for in passing: few at a time, kept by nobody. */
+const manyMembers = 5_000;
+const dnsPerCallOfMany = 400;
 
 /** A group whose members are being looked at. */
 interface Open<R extends Incoming> {
@@ -78,7 +81,12 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
       else {
         total += 1;
         if (total > maxRecipients) return tooMany(maxRecipients);
-        group.leaves.push(group.leaves.length < deps.keepEntries ? taken : { ...taken, entry: undefined });
+        if (group.leaves.length < deps.keepEntries) group.leaves.push(taken);
+        else {
+          // One of very many: no more of him than his own mail will need, and his way is that of all members.
+          const { id, address, trail, visit } = taken;
+          group.leaves.push({ id, address, entry: undefined, way: group.way, trail, visit });
+        }
       }
       return undefined;
     };
@@ -92,13 +100,13 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
         if (stop !== undefined) return stop;
       }
     }
-    const members = level.flatMap((group) => (group.entry.kind === 'group' ? group.entry.members.map((dn) => ({ dn, group })) : []));
-    for (let at = 0; at < members.length; at += dnsPerCall) {
-      const slice = members.slice(at, at + dnsPerCall).map(({ dn, group }) => ({ dn, key: dnKey(dn), group }));
+    const groups = level.filter(({ entry: { kind } }) => kind === 'group');
+    const isMany = groups.reduce((sum, { entry: { members } }) => sum + members.length, 0) > manyMembers;
+    for (const slice of slicesOf(groups, isMany ? dnsPerCallOfMany : dnsPerCall)) {
       const unseen = new Map(slice.filter(({ key }) => !deps.seenDns.has(key)).map(({ key, dn }) => [key, dn]));
-      const found = await directory.byDn([...unseen.values()]);
+      const found = await directory.byDn([...unseen.values()], isMany ? 'once' : undefined);
       if (!found.ok) return { kind: 'unavailable', reason: found.reason };
-      for (const { key, group } of slice) {
+      for (const { dn, key, group } of slice) {
         const seen = deps.seenDns.get(key);
         if (seen === 'nobody') continue;
         if (seen !== undefined && 'person' in seen) {
@@ -108,17 +116,31 @@ export async function expandGroups<R extends Incoming>(visits: readonly GroupVis
         const entry = seen?.group ?? found.value.get(key);
         if (entry === undefined) {
           deps.seenDns.set(key, 'nobody');
-          outcomes.problems += 1;
-          outcomes.note(() => `${bare(group.way.groups.at(-1) ?? '')}: has a member that does not exist, passed over`);
+          outcomes.passOver(group.entry, group.way.groups.at(-1) ?? '', `has a member that does not exist: ${dn}`);
           continue;
         }
         const stop = await take(entry, group);
         if (stop !== undefined) return stop;
-        if (seen === undefined) deps.seenDns.set(key, remembered(entry, deps));
+        // Of very many only groups are remembered by DN: whoever comes again is asked for again, and found by his id.
+        if (seen === undefined && (!isMany || isGroup(entry))) deps.seenDns.set(key, remembered(entry, deps));
       }
     }
   }
   return leavesOf;
+}
+
+/** The members of groups one after another, some at a time. */
+function* slicesOf<R extends Incoming>(groups: readonly Open<R>[], size: number): Iterable<{ dn: string; key: string; group: Open<R> }[]> {
+  let slice: { dn: string; key: string; group: Open<R> }[] = [];
+  for (const group of groups) {
+    for (const dn of group.entry.members) {
+      slice.push({ dn, key: dnKey(dn), group });
+      if (slice.length < size) continue;
+      yield slice;
+      slice = [];
+    }
+  }
+  if (slice.length > 0) yield slice;
 }
 
 export function isGroup({ kind }: Entry): boolean {
@@ -139,7 +161,7 @@ function addressOf({ primary, addresses, targetAddress }: Entry): string | undef
 /** What a member is: a group to walk, a leaf, or nothing more to do. */
 async function member<R extends Incoming>(
   entry: Entry,
-  { reached, way, trail }: Open<R>,
+  { entry: group, reached, way, trail }: Open<R>,
   deps: ExpandDeps<R>,
 ): Promise<GroupVisit<R> | Leaf<R> | Stop | undefined> {
   const { outcomes } = deps;
@@ -149,8 +171,7 @@ async function member<R extends Incoming>(
   }
   const address = addressOf(entry);
   if (address === undefined) {
-    outcomes.problems += 1;
-    outcomes.note(() => `${entry.displayName ?? 'an object'}: a member without any address, passed over`);
+    outcomes.passOver(group, way.groups.at(-1) ?? '', `has a member without any address: ${entry.dn}`);
     return undefined;
   }
   const ownWay: Way<R> = { ...way, member: address };
@@ -204,7 +225,13 @@ async function open<R extends Incoming>(
     opened.push({
       entry,
       reached: way,
-      way: { source: way.source, groups: [...way.groups, address], reverse, ...(hidden === undefined ? {} : { hidden }) },
+      way: {
+        source: way.source,
+        groups: [...way.groups, address],
+        reverse,
+        ...(hidden === undefined ? {} : { hidden }),
+        ...(way.suppressOof === true || entry.suppressOof ? { suppressOof: true } : {}),
+      },
       trail: { id: entry.id, kind: 'group', keeps: false, visit: visit.visit, up: trail },
       leaves,
     });
@@ -222,6 +249,7 @@ async function query<R extends Incoming>(group: Open<R>, deps: ExpandDeps<R>): P
       1,
     ); // it was not expanded after all
     outcomes.fail(reached, trail, '5.2.4', reason);
+    outcomes.wrong(entry, group.way.groups.at(-1) ?? '', `has a query that cannot be run: ${reason}`);
     return [];
   };
   if (entry.filter === undefined) return failed('the group has no query');

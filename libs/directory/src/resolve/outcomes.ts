@@ -1,7 +1,7 @@
 import { addressKey } from '@mailrail/mail';
 import type { Entry } from '../port.ts';
 import { bare } from './bare.ts';
-import type { ExpandedGroup, Failure, Hop, Incoming, LargeGroup, LocalRecipient, Resolution, Way } from './resolution.ts';
+import type { BrokenGroup, ExpandedGroup, Failure, Hop, Incoming, LargeGroup, LocalRecipient, Resolution, Way } from './resolution.ts';
 import { isLost, markEnds, type Trail, type Visit } from './trail.ts';
 
 /** Somebody reached once more, whose fate is that of the first visit. */
@@ -20,6 +20,7 @@ export class Outcomes<R extends Incoming> {
   readonly large: LargeGroup<R>[] = [];
   merged = 0;
   problems = 0;
+  readonly #broken = new Map<string, { entry: Entry; found: BrokenGroup }>();
   readonly #mailboxes = new Set<string>();
   readonly #addresses = new Set<string>();
   #waiting: Again<R>[] = [];
@@ -70,6 +71,25 @@ export class Outcomes<R extends Incoming> {
     this.reports.push({ way, recipient, status, reason });
   }
 
+  /** A member of a group is nobody who could get mail; nobody else is held up by it. */
+  passOver(entry: Entry, address: string, reason: string): void {
+    this.problems += 1;
+    this.note(() => `${bare(address)}: ${reason}, passed over`);
+    this.wrong(entry, address, reason);
+  }
+
+  /** Something is wrong with a group that its owner is to hear of. */
+  wrong(entry: Entry, address: string, reason: string): void {
+    const known = this.#broken.get(entry.id);
+    if (known === undefined) this.#broken.set(entry.id, { entry, found: { id: entry.id, address, problems: 1, reason } });
+    else known.found.problems += 1;
+  }
+
+  /** Groups that are wrong, with the DNs of who owns them. */
+  wrongGroups(): { managedBy: string | undefined; found: BrokenGroup }[] {
+    return [...this.#broken.values()].map(({ entry: { managedBy }, found }) => ({ managedBy, found }));
+  }
+
   merge(trail: Trail | undefined, why: () => string): void {
     markEnds(trail);
     this.note(why);
@@ -78,15 +98,22 @@ export class Outcomes<R extends Incoming> {
 
   /** Members that become mails of their own: one set for each way they are to be told of failures, in the order of their ids. */
   addLarge(id: string, leaves: readonly { id: string; address: string; way: Way<R>; trail: Trail; visit: Visit }[]): void {
-    const sets = new Map<string, { way: Way<R>; members: { id: string; address: string }[] }>();
+    type Members = { way: Way<R>; members: { id: string; address: string }[] };
+    const sets = new Map<string, Members>();
+    let last: { way: Way<R>; set: Members } | undefined; // of thousands with the same way the key is made once
     for (const leaf of leaves) {
       leaf.visit.ends = true; // something comes of him in a mail of his own
       markEnds(leaf.trail);
+      if (last?.way === leaf.way) {
+        last.set.members.push({ id: leaf.id, address: leaf.address });
+        continue;
+      }
       const { member: _, ...way } = leaf.way;
-      const key = JSON.stringify([way.hidden ?? null, way.reverse]);
-      const set = sets.get(key);
-      if (set === undefined) sets.set(key, { way, members: [{ id: leaf.id, address: leaf.address }] });
-      else set.members.push({ id: leaf.id, address: leaf.address });
+      const key = JSON.stringify([way.hidden ?? null, way.reverse, way.suppressOof ?? false]);
+      const set: Members = sets.get(key) ?? { way, members: [] };
+      sets.set(key, set);
+      set.members.push({ id: leaf.id, address: leaf.address });
+      last = { way: leaf.way, set };
     }
     for (const { way, members } of sets.values()) {
       members.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
@@ -154,7 +181,8 @@ export class Outcomes<R extends Incoming> {
 
   resolution(): Resolution<R> {
     const { local, hops, reports, groups, large, merged, problems } = this;
-    return { kind: 'resolved', local, hops, reports, groups, large, merged, problems };
+    const broken = [...this.#broken.values()].map(({ found }) => found);
+    return { kind: 'resolved', local, hops, reports, groups, large, merged, broken, problems };
   }
 }
 

@@ -30,6 +30,8 @@ export interface Way<R extends Incoming> {
   /** What reports call him: a group whose members are not to be named (E3). */
   hidden?: string;
   reverse: ReversePath;
+  /** A group passed wishes no automatic replies (oOFReplyToOriginator is FALSE). */
+  suppressOof?: true;
 }
 
 /** A mailbox here. */
@@ -62,6 +64,18 @@ export interface ExpandedGroup<R extends Incoming> {
   address: string; // typed
 }
 
+/**
+ * A group the directory has wrong: a member that does not exist or has no address, a query that cannot be run. The rest of its
+ * members get the mail; its owner is to hear of it, since nobody else can mend it.
+ */
+export interface BrokenGroup {
+  id: string;
+  address: string; // typed
+  owner?: string; // typed; absent when nobody owns it, or who does has no address
+  problems: number;
+  reason: string; // the first of them, with the DN it is about
+}
+
 /** Members of a large group, to be resolved as mails of their own (R14); sorted by object id, each once. */
 export interface LargeGroup<R extends Incoming> {
   id: string; // of the group the walk began at
@@ -79,6 +93,7 @@ export type Resolution<R extends Incoming> =
       groups: ExpandedGroup<R>[];
       large: LargeGroup<R>[];
       merged: number; // reached once more and dropped
+      broken: BrokenGroup[];
       problems: number; // members that do not exist or have no address
     }
   | Stop;

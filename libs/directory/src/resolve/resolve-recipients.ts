@@ -87,7 +87,22 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
   }
   outcomes.settle();
   if (!expanded && outcomes.count() > maxRecipients) return tooMany(maxRecipients);
-  return outcomes.resolution();
+  const unowned = await nameOwners();
+  return unowned ?? outcomes.resolution();
+
+  /** Who is to hear of groups the directory has wrong. */
+  async function nameOwners(): Promise<Stop | undefined> {
+    const wrong = outcomes.wrongGroups();
+    const owners = wrong.flatMap(({ managedBy }) => managedBy ?? []);
+    if (owners.length === 0) return undefined;
+    const found = await directory.byDn(owners);
+    if (!found.ok) return { kind: 'unavailable', reason: found.reason };
+    for (const { managedBy, found: group } of wrong) {
+      const owner = managedBy === undefined ? undefined : found.value.get(dnKey(managedBy))?.primary;
+      if (owner !== undefined) group.owner = owner;
+    }
+    return undefined;
+  }
 
   /** The sender as the directory knows him, and what that limits. */
   function limitsOf(entry: Entry | undefined): Stop | undefined {
