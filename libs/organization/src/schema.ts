@@ -69,6 +69,10 @@ const Gateway = z.discriminatedUnion('kind', [
     banner: z.string().max(200).optional(),
     maxSessions: z.int().min(1).max(10_000).default(400),
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),
+    /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
+    withhold: z
+      .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'STARTTLS', 'AUTH']))
+      .default([]),
   }),
   z.strictObject({ name: Name, kind: z.literal('http') }),
   z.strictObject({

@@ -49,6 +49,7 @@ export interface ConnectionContext {
 }
 
 const maxRefusalLines = 10; // logged in one session
+const ofMail: ReadonlySet<string> = new Set(['MAIL', 'RCPT', 'DATA', 'BDAT']);
 
 /** One connection: the socket, its clock, and the engine's questions answered. */
 export class SmtpConnection {
@@ -64,7 +65,7 @@ export class SmtpConnection {
   #closing: number | undefined; // since when our last word is said
   #repliedAt = this.#since;
   #progressAt = this.#since;
-  #contentSince = 0;
+  #contentSince: number | undefined;
   #helo = '';
   #esmtp = false;
   #tls: string | undefined;
@@ -138,9 +139,12 @@ export class SmtpConnection {
     }
     if (this.#session.waitsForHost) return;
     if (this.#session.inContent) {
+      // Octets of a refused BDAT come without the host having begun anything.
+      this.#contentSince ??= now;
       if (now - this.#contentSince > limits.dataMs) this.#session.end(replies.timedOut);
       return;
     }
+    this.#contentSince = undefined;
     if (now - this.#repliedAt > limits.commandMs || now - this.#progressAt > limits.idleMs) {
       if (this.#session.awaitsTls) this.destroy();
       else this.#session.end(replies.timedOut);
@@ -354,7 +358,7 @@ export class SmtpConnection {
     const { metrics, log, settings, tell } = this.#context;
     metrics.refused.inc({ gateway: settings.name, code: String(reply.code) });
     this.#counts.refused += 1;
-    if (command !== 'MAIL' && command !== 'RCPT' && command !== 'DATA') return;
+    if (!ofMail.has(command)) return;
     tell?.({ at: Date.now(), event: 'refused', recipients: command === 'RCPT' ? 1 : this.#recipients.length, ...told(reply) });
     if (this.#counts.refused > maxRefusalLines) return;
     log.info('mail.refused', { gateway: settings.name, peer: this.#address, command, code: reply.code, ...told(reply) });

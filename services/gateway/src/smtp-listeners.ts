@@ -18,22 +18,25 @@ export function listenerSettings(kind: ListenerKind, { settings }: Pick<Organiza
     insideNetworks: [],
     maxSessions: 400,
     maxSessionsPerClient: 400,
+    withhold: [],
   };
 }
 
 /** What a listener offers. An MX has no use for AUTH: its mail is anonymous, and a password there is one more thing to guess at. */
 export function listenerExtensions(settings: SmtpSettings, hasCertificate: boolean, hasAccounts: boolean): readonly Extension[] {
   const auth = hasAccounts && (settings.listener !== 'mx' || settings.requireAuthentication);
-  return [
+  const possible: readonly Extension[] = [
     'PIPELINING',
     'SIZE',
     '8BITMIME',
     'SMTPUTF8',
     'DSN',
     'ENHANCEDSTATUSCODES',
+    'CHUNKING',
     ...(hasCertificate ? (['STARTTLS'] as const) : []),
     ...(auth ? (['AUTH'] as const) : []),
   ];
+  return possible.filter((extension) => !settings.withhold.includes(extension));
 }
 
 /** The site a name means: one of the organization's other sites, in the organization's spelling; undefined for any other name. */

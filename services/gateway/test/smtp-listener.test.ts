@@ -85,7 +85,7 @@ describe('mx', () => {
     const talk = await Talk.to(await open());
     expect(await talk.reply()).toBe('220 ex1.corp.example ESMTP');
     expect(await talk.say('EHLO client.example')).toBe(
-      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250 ENHANCEDSTATUSCODES',
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250 CHUNKING',
     );
     const answer = await talk.mail({ to: ['ada@corp.example', 'partner@relay.example', 'postmaster'], content: '..stuffed\r\n' });
     const [mail] = mails();
@@ -189,6 +189,116 @@ describe('mx', () => {
     expect(await talk.mail({ content: `${'x'.repeat(1_022)}\r\n`.repeat(1_030) })).toMatch(/^552 5\.3\.4/);
     expect(mails()).toEqual([]);
     expect(acceptor.inHand).toBe(0);
+  });
+});
+
+describe('BDAT', () => {
+  const envelope = async (talk: Talk) => {
+    await talk.say('MAIL FROM:<zoe@elsewhere.example>');
+    await talk.say('RCPT TO:<ada@corp.example>');
+  };
+
+  test('a mail in chunks is durable when its last chunk is answered, and its bytes are untouched', async () => {
+    const talk = await Talk.hello(await open());
+    await envelope(talk);
+    talk.send('BDAT 14\r\nSubject: x\r\n\r\nBDAT 11\r\n.\r\n..two\r\n\r');
+    expect(await talk.reply()).toBe('250 2.0.0 14 octets received');
+    expect(await talk.reply()).toBe('250 2.0.0 11 octets received');
+    expect(mails()).toEqual([]);
+    talk.send('BDAT 1 LAST\r\n\n');
+    expect(await talk.reply()).toBe(`250 2.0.0 Ok: queued as ${mails()[0]?.rootId}`);
+    expect(await stored()).toMatch(/\r\nSubject: x\r\n\r\n\.\r\n\.\.two\r\n\r\n$/);
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(acceptor.inHand).toBe(0);
+  });
+
+  test('10 MB in chunks of 1 MB stream to the store', async () => {
+    const talk = await Talk.hello(await open());
+    await envelope(talk);
+    talk.send('BDAT 2\r\n\r\n'); // no header block
+    expect(await talk.reply()).toMatch(/^250/);
+    const chunk = `${'x'.repeat(1_022)}\r\n`.repeat(1_024);
+    for (let count = 0; count < 10; count++) {
+      talk.send(`BDAT ${chunk.length}${count === 9 ? ' LAST' : ''}\r\n${chunk}`);
+      expect(await talk.reply()).toMatch(/^250 2\.0\.0/);
+    }
+    expect(mails()[0]?.content.sizeBytes).toBeGreaterThan(10 * chunk.length);
+    expect((await stored()).endsWith(chunk.repeat(10))).toBe(true);
+  });
+
+  test('a chunk over the limit: its octets are swallowed, nothing is kept, the session goes on', async () => {
+    const talk = await Talk.hello(await open({ settings: { limits: { messageBytes: '1MB' } } }));
+    await envelope(talk);
+    talk.send(`BDAT 10\r\nSubject:\r\nBDAT 1048577 LAST\r\n${'QUIT\r\n'.repeat(174_762)}QUIT\n`);
+    expect(await talk.reply()).toMatch(/^250/);
+    expect(await talk.reply()).toMatch(/^552 5\.3\.4/);
+    expect(acceptor.inHand).toBe(0);
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(mails()).toHaveLength(1);
+  });
+
+  test.each([
+    ['inside a chunk', 'BDAT 100\r\nSubject: x\r\n'],
+    ['between two chunks', 'BDAT 12\r\nSubject: x\r\n'],
+    ['behind a chunk that announced the last', 'BDAT 13 LAST\r\nSubject: x\r\n'],
+  ])('a client that leaves %s: nothing is kept', async (_, bytes) => {
+    const talk = await Talk.hello(await open());
+    await envelope(talk);
+    talk.send(bytes);
+    await waitFor(() => acceptor.inHand === 1, { what: 'the mail begun' });
+    talk.destroy();
+    await session();
+    expect(acceptor.inHand).toBe(0);
+    expect(mails()).toEqual([]);
+  });
+
+  test('RSET between two chunks drops what came', async () => {
+    const talk = await Talk.hello(await open());
+    await envelope(talk);
+    talk.send('BDAT 3\r\n1\r\n');
+    await talk.reply();
+    expect(acceptor.inHand).toBe(1);
+    expect(await talk.say('RSET')).toMatch(/^250/);
+    expect(acceptor.inHand).toBe(0);
+  });
+
+  test.each([
+    ['chunks that do not end', 'BDAT 12\r\nSubject: x\r\n'],
+    ['octets that do not come', 'BDAT 100\r\nSubject: x\r\n'],
+  ])('%s: 421 by the time limit of a content', async (_, bytes) => {
+    const talk = await Talk.hello(await open({ limits: { dataMs: 100 } }));
+    await envelope(talk);
+    talk.send(bytes);
+    let answer = await talk.reply();
+    if (answer.startsWith('250')) answer = await talk.reply();
+    expect(answer).toMatch(/^421 4\.4\.2/);
+    expect(acceptor.inHand).toBe(0);
+  });
+
+  test('octets of a refused chunk that do not come: 421, too', async () => {
+    const talk = await Talk.hello(await open({ limits: { dataMs: 100 } }));
+    talk.send('BDAT 100 LAST\r\n');
+    expect(await talk.reply()).toMatch(/^421 4\.4\.2/);
+  });
+
+  test('the acceptor takes nothing now: the chunks are swallowed and hear why', async () => {
+    const talk = await Talk.hello(await open({ accepting: { maxInHandPerClient: 1 } }));
+    const other = await Talk.hello(listeners[0]?.port ?? 0);
+    await envelope(other);
+    await other.say('DATA');
+    await envelope(talk);
+    talk.send('BDAT 6\r\nQUIT\r\nBDAT 0 LAST\r\n');
+    expect(await talk.reply()).toMatch(/^451 4\.3\.2/);
+    expect(await talk.reply()).toMatch(/^451 4\.3\.2/);
+    expect(await talk.say('NOOP')).toMatch(/^250/);
+  });
+
+  test('a listener may withhold it: then it is neither offered nor known', async () => {
+    const gateways = [{ name: 'smtp', kind: 'smtp' as const, withhold: ['CHUNKING' as const, 'DSN' as const] }];
+    const talk = await Talk.hello(await open({ settings: { gateways } }));
+    expect(await talk.say('EHLO client.example')).not.toMatch(/CHUNKING|DSN/);
+    expect(await talk.say('MAIL FROM:<zoe@elsewhere.example> RET=HDRS')).toMatch(/^555/);
+    expect(await talk.say('BDAT 0 LAST')).toMatch(/^502 5\.5\.1/);
   });
 });
 
