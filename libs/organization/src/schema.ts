@@ -69,6 +69,7 @@ const Gateway = z.discriminatedUnion('kind', [
     banner: z.string().max(200).optional(),
     maxSessions: z.int().min(1).max(10_000).default(400),
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),
+    maxErrors: z.int().min(1).max(1_000).default(20), // mistakes of one session before 421
     /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
     withhold: z
       .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'STARTTLS', 'AUTH']))

@@ -95,6 +95,7 @@ export class SmtpConnection {
         maxRecipients: limits.recipientsPerMessage,
         requireAuth: settings.listener !== 'mx' || settings.requireAuthentication,
         requireTls: settings.requireTls,
+        maxErrors: settings.maxErrors,
         cleartextAuth: isLoopback(plainAddress(socket.localAddress)),
       },
       (event) => this.#on(event),

@@ -18,6 +18,7 @@ export function listenerSettings(kind: ListenerKind, { settings }: Pick<Organiza
     insideNetworks: [],
     maxSessions: 400,
     maxSessionsPerClient: 400,
+    maxErrors: 20,
     withhold: [],
   };
 }
