@@ -32,6 +32,7 @@ export function lineEnvironment(facts: LineFacts, env: NodeJS.ProcessEnv): NodeJ
     IN_DIR: data.in,
     SMTP_HOST: '127.0.0.1',
     SMTP_PORT: String(ports.smtp),
+    LMTP_PORT: String(ports.lmtp),
     SUBMISSION_PORT: String(ports.submission),
     HTTP_PORT: String(ports.http),
     SITE_PORT: String(ports.site),

@@ -227,6 +227,7 @@ function addresses(
   return {
     site: organization.settings.site,
     smtp: `smtp://127.0.0.1:${ports.smtp}`,
+    lmtp: `lmtp://127.0.0.1:${ports.lmtp}`,
     http: `http://127.0.0.1:${ports.http}`,
     submission: { url: `smtp://127.0.0.1:${ports.submission}`, user: secrets.submissionUser, password: secrets.submissionPassword },
     apiKey: secrets.apiKey,

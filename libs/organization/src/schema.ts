@@ -62,7 +62,7 @@ const Gateway = z.discriminatedUnion('kind', [
     name: Name,
     kind: z.literal('smtp'),
     /** inside only by authentication or `insideNetworks` (S1). */
-    listener: z.enum(['mx', 'submission', 'site']).default('mx'),
+    listener: z.enum(['mx', 'submission', 'site', 'lmtp']).default('mx'),
     requireAuthentication: z.boolean().default(false),
     requireTls: z.boolean().default(false),
     insideNetworks: z.array(z.string()).default([]), // CIDR

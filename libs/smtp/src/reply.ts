@@ -34,6 +34,7 @@ export const replies = {
 
   unknownCommand: { code: 500, enhanced: '5.5.2', text: 'Command not recognized' },
   lineTooLong: { code: 500, enhanced: '5.5.2', text: 'Line too long' },
+  lhloHere: { code: 500, enhanced: '5.5.1', text: 'This is LMTP: send LHLO' },
   badLineEnd: { code: 500, enhanced: '5.5.2', text: 'A command line ends with CR LF and holds no other control character' },
   badArguments: { code: 501, enhanced: '5.5.4', text: 'Syntax error in the arguments' },
   badChunk: { code: 501, enhanced: '5.5.4', text: 'BDAT needs a size, then LAST or nothing; closing the connection' },

@@ -48,7 +48,7 @@ export class ServerSession {
   #out = '';
   #command = ''; // the verb at work, for `refused`
 
-  #hello: 'HELO' | 'EHLO' | undefined;
+  #hello: 'HELO' | 'EHLO' | 'LHLO' | undefined;
   #secure: boolean;
   #authenticated = false;
   #siteExtension = false;
@@ -57,6 +57,7 @@ export class ServerSession {
   #body: BodyReceiver | undefined; // takes the input in phase `content`
   #chunks: ChunkBody | undefined; // a content that comes by BDAT, between its chunks too
   #chunk: Chunk | undefined; // the one at hand
+  #answers = 1; // replies the content at hand ends with
   #contentOpen = false; // the host has begun a content and knows no end of it yet
   #errors = 0;
   #authFailures = 0;
@@ -99,7 +100,7 @@ export class ServerSession {
   start(refusal?: Reply): void {
     if (this.#phase !== 'new') throw new Error('the session has started');
     if (refusal !== undefined) return this.#endWith(refusal, 'refused');
-    const { hostname, banner = 'ESMTP' } = this.#options;
+    const { hostname, banner = this.#lmtp ? 'LMTP' : 'ESMTP' } = this.#options;
     this.#phase = 'commands';
     this.#reply({ code: 220, text: `${hostname} ${banner}` });
     this.#run();
@@ -210,6 +211,8 @@ export class ServerSession {
     switch (verb) {
       case 'EHLO':
       case 'HELO':
+      case 'LHLO':
+        if ((verb === 'LHLO') !== this.#lmtp) return this.#mistake(this.#lmtp ? replies.lhloHere : replies.unknownCommand);
         return this.#helloCommand(verb, rest);
       case 'MAIL':
         return this.#mailCommand(rest);
@@ -240,11 +243,11 @@ export class ServerSession {
     }
   }
 
-  #helloCommand(verb: 'EHLO' | 'HELO', name: string): void {
+  #helloCommand(verb: 'EHLO' | 'HELO' | 'LHLO', name: string): void {
     if (name === '' || name.length > 255 || /\s/.test(name)) return this.#mistake(replies.badArguments);
     this.#forget();
     this.#hello = verb;
-    this.#tell({ kind: 'hello', name, esmtp: verb === 'EHLO' });
+    this.#tell({ kind: 'hello', name, esmtp: verb !== 'HELO' });
     const { hostname } = this.#options;
     if (verb === 'HELO') return this.#reply({ code: 250, text: hostname });
     return this.#reply({ code: 250, text: [hostname, ...this.#keywords()].join('\n') });
@@ -292,7 +295,7 @@ export class ServerSession {
     if (rest !== '') return this.#mistake(replies.badArguments);
     const transaction = this.#transaction;
     if (transaction === undefined || this.#chunksBegun(transaction)) return this.#mistake(replies.badSequence);
-    if (transaction.accepted === 0) return this.#mistake(transaction.refused > 0 ? replies.noValidRecipients : replies.badSequence);
+    if (transaction.accepted === 0) return this.#mistake(this.#nobody(transaction));
     return this.#ask('data', { kind: 'data' });
   }
 
@@ -312,7 +315,12 @@ export class ServerSession {
     if (transaction === undefined) return { reply: replies.badSequence, mistake: true };
     if (transaction.failed !== undefined) return { reply: transaction.failed, mistake: false };
     if (transaction.accepted > 0) return undefined;
-    return { reply: transaction.refused > 0 ? replies.noValidRecipients : replies.badSequence, mistake: true };
+    return { reply: this.#nobody(transaction), mistake: true };
+  }
+
+  /** A content for nobody. LMTP has one code for it (RFC 2033 §4.2). */
+  #nobody({ refused }: Transaction): Reply {
+    return refused > 0 && !this.#lmtp ? replies.noValidRecipients : replies.badSequence;
   }
 
   #beginChunk(): void {
@@ -335,9 +343,12 @@ export class ServerSession {
     const chunks = this.#chunks;
     if (refusal !== undefined || chunks === undefined) {
       this.#phase = 'commands';
-      if (last && this.#transaction?.failed !== undefined) this.#forget();
+      if (last && this.#transaction?.failed !== undefined) {
+        this.#answers = this.#answersTo(this.#transaction);
+        this.#forget();
+      }
       const { reply = replies.badSequence, mistake = false } = refusal ?? {};
-      return mistake ? this.#mistake(reply) : this.#refuse(reply);
+      return mistake ? this.#mistake(reply) : this.#refuse(reply, this.#takeAnswers());
     }
     if (last) chunks.end();
     if (this.#over()) return undefined;
@@ -347,9 +358,9 @@ export class ServerSession {
       this.#abortContent(fault);
       this.#chunks = undefined;
       const reply = contentReply(fault);
-      if (last) this.#transaction = undefined;
+      if (last) this.#endTransaction();
       else if (this.#transaction !== undefined) this.#transaction.failed = reply;
-      return this.#refuse(reply);
+      return this.#refuse(reply, this.#takeAnswers());
     }
     if (!last) return this.#reply({ ...replies.ok, text: `${chunk.sizeBytes} octets received` });
     this.#chunks = undefined;
@@ -357,9 +368,28 @@ export class ServerSession {
   }
 
   #contentComplete(facts: ContentFacts): void {
-    this.#transaction = undefined;
+    this.#endTransaction();
     this.#contentOpen = false;
     this.#ask('content-end', { kind: 'content-end', facts });
+  }
+
+  #endTransaction(): void {
+    if (this.#transaction !== undefined) this.#answers = this.#answersTo(this.#transaction);
+    this.#transaction = undefined;
+  }
+
+  #answersTo({ accepted }: Transaction): number {
+    return this.#lmtp ? accepted : 1;
+  }
+
+  #takeAnswers(): number {
+    const answers = this.#answers;
+    this.#answers = 1;
+    return answers;
+  }
+
+  get #lmtp(): boolean {
+    return this.#options.protocol === 'lmtp';
   }
 
   /** A content in chunks is under way or has failed: RCPT and DATA are out of place (RFC 3030 §2). */
@@ -443,8 +473,8 @@ export class ServerSession {
     this.#command = 'DATA';
     if (body.fault === undefined) this.#contentComplete(body.facts);
     else {
-      this.#transaction = undefined;
-      this.#refuse(contentReply(body.fault));
+      this.#endTransaction();
+      this.#refuse(contentReply(body.fault), this.#takeAnswers());
     }
     return true;
   }
@@ -469,7 +499,7 @@ export class ServerSession {
         this.#chunk = { ...this.#chunk, refusal: { reply: answer.reply, mistake: false } };
         return this.#beginChunk();
       }
-      return this.#refuse(answer.reply);
+      return this.#refuse(answer.reply, question === 'content-end' ? this.#takeAnswers() : 1);
     }
     switch (question) {
       case 'mail':
@@ -489,7 +519,7 @@ export class ServerSession {
         return this.#reply(replies.sendContent);
       }
       case 'content-end':
-        return this.#reply(said(replies.ok, answer.text));
+        return this.#reply(said(replies.ok, answer.text), this.#takeAnswers());
       case 'auth':
         this.#authenticated = true;
         return this.#reply(said(replies.authenticated, answer.text));
@@ -549,12 +579,15 @@ export class ServerSession {
     if (this.#phase !== 'closed') this.#emit(event);
   }
 
-  #reply(reply: Reply): void {
-    if (this.#phase !== 'closed') this.#out += replyLine(reply);
+  /** @param times one for each recipient, where LMTP wants it so. */
+  #reply(reply: Reply, times = 1): void {
+    if (this.#phase === 'closed') return;
+    const text = replyLine(reply);
+    this.#out += times === 1 ? text : text.repeat(times);
   }
 
-  #refuse(reply: Reply): void {
-    this.#reply(reply);
+  #refuse(reply: Reply, times = 1): void {
+    this.#reply(reply, times);
     this.#tell({ kind: 'refused', command: this.#command, reply });
   }
 
@@ -593,7 +626,7 @@ export class ServerSession {
   }
 }
 
-const beforeTls: ReadonlySet<string> = new Set(['EHLO', 'HELO', 'NOOP', 'RSET', 'QUIT', 'STARTTLS', 'HELP']);
+const beforeTls: ReadonlySet<string> = new Set(['EHLO', 'HELO', 'LHLO', 'NOOP', 'RSET', 'QUIT', 'STARTTLS', 'HELP']);
 const notImplemented: ReadonlySet<string> = new Set(['EXPN', 'TURN', 'ATRN', 'ETRN', 'SEND', 'SOML', 'SAML', 'BDAT', 'BURL']);
 const otherProtocols: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'OPTIONS', 'CONNECT', 'PROXY']);
 

@@ -26,9 +26,11 @@ export const allExtensions = [
 ] as const satisfies readonly Extension[];
 
 export interface ServerOptions {
+  /** Default `smtp`. `lmtp` (RFC 2033): LHLO instead of HELO and EHLO, and a content is answered once for each recipient accepted. */
+  protocol?: 'smtp' | 'lmtp';
   /** Our own name: the first word of the greeting and of the reply to EHLO. */
   hostname: string;
-  /** What follows the name in the greeting. Default `ESMTP`. */
+  /** What follows the name in the greeting. Default `ESMTP`, or `LMTP`. */
   banner?: string;
   extensions: readonly Extension[];
   maxMessageBytes: number;
@@ -105,7 +107,7 @@ export type ServerEvent =
   /** DATA, or the first BDAT, with at least one recipient accepted. Accepting lets content come. */
   | { kind: 'data' } // ?
   | { kind: 'chunk'; bytes: Buffer } // parts of what `receive` was given, not copies
-  /** The content is complete and good. The answer is the reply to the final dot, or to BDAT LAST. */
+  /** The content is complete and good. The answer is the reply to the final dot, or to BDAT LAST, with LMTP for every recipient. */
   | { kind: 'content-end'; facts: ContentFacts } // ?
   /** The content that came so far is to be dropped; more may follow on the wire, which is not passed on. */
   | { kind: 'content-abort'; fault: ContentFault }

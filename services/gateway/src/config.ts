@@ -27,6 +27,8 @@ export const Config = z
     SITE_PORT: port.describe('its port; needs SITE_SECRET, or SITE_CA with a certificate'),
     SITE_SECRET: text.describe('password of every peer site; its user name is the name of the site'),
     SITE_CA: text.describe('file (PEM) of the authority that signs certificates of peer sites'),
+    LMTP_HOST: text.describe('address of the LMTP listener; default SMTP_HOST'),
+    LMTP_PORT: port.describe('its port; never 25 (RFC 2033 §5)'),
     TLS_CERT: text.describe('file (PEM) of the certificate for STARTTLS; without it STARTTLS is not offered'),
     TLS_KEY: text.describe('file (PEM) of its key'),
     HTTP_HOST: host.default('127.0.0.1').describe('address of the HTTP API'),
@@ -56,6 +58,7 @@ export const Config = z
     ) {
       needs('SITE_SECRET', 'a listener for peer sites needs SITE_SECRET, or SITE_CA with TLS_CERT and TLS_KEY');
     }
+    if (config.LMTP_PORT === 25) needs('LMTP_PORT', 'port 25 is for SMTP alone');
     if ((config.TLS_CERT === undefined) !== (config.TLS_KEY === undefined)) needs('TLS_KEY', 'TLS_CERT and TLS_KEY go together');
     if (config.HTTP_PORT !== undefined && config.API_KEY === undefined) needs('API_KEY', 'the HTTP API needs API_KEY');
   });

@@ -65,6 +65,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     const smtp = await listen('mx', undefined, config.SMTP_PORT);
     const submission = await listen('submission', config.SUBMISSION_HOST, config.SUBMISSION_PORT);
     const site = await listen('site', config.SITE_HOST, config.SITE_PORT);
+    const lmtp = await listen('lmtp', config.LMTP_HOST, config.LMTP_PORT);
     let http: number | undefined;
     if (config.HTTP_PORT !== undefined && config.API_KEY !== undefined) {
       const gateway = organization.current().settings.gateways.find(({ kind }) => kind === 'http')?.name ?? 'http';
@@ -75,7 +76,15 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     }
     const folders = config.IN_DIR === undefined ? [] : openFolders(config.IN_DIR, { acceptor, organization, log, metrics, tell });
     waysIn.push(...folders.map(({ gateway }) => gateway));
-    log.info('gateway.listening', { smtp, submission, site, http, folders: folders.map(({ name }) => name), adminPort: line.adminPort });
+    log.info('gateway.listening', {
+      smtp,
+      submission,
+      site,
+      lmtp,
+      http,
+      folders: folders.map(({ name }) => name),
+      adminPort: line.adminPort,
+    });
     listening = true;
   } catch (error) {
     log.error('gateway.not-listening', { error });

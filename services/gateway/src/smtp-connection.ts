@@ -16,7 +16,7 @@ import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
 import { domainKind, mayRelay, type Who } from './may-relay.ts';
 import { acceptRequest, recipientOf, type SessionFacts, typedAddress } from './smtp-envelope.ts';
-import { isLoopback, plainAddress, type SmtpSettings } from './smtp-listeners.ts';
+import { isLoopback, plainAddress, type SmtpSettings, takesStrangers } from './smtp-listeners.ts';
 
 /** Time limits in milliseconds, RFC 5321 §4.5.3.2. */
 export interface SmtpLimits {
@@ -93,7 +93,8 @@ export class SmtpConnection {
         maxMessageBytes: limits.messageBytes,
         maxHeaderBytes: limits.headerBytes,
         maxRecipients: limits.recipientsPerMessage,
-        requireAuth: settings.listener !== 'mx' || settings.requireAuthentication,
+        protocol: settings.listener === 'lmtp' ? 'lmtp' : 'smtp',
+        requireAuth: !takesStrangers(settings.listener) || settings.requireAuthentication,
         requireTls: settings.requireTls,
         maxErrors: settings.maxErrors,
         cleartextAuth: isLoopback(plainAddress(socket.localAddress)),
@@ -271,6 +272,7 @@ export class SmtpConnection {
       gateway: this.#context.settings.name,
       address: this.#address,
       helo: this.#helo,
+      lmtp: this.#context.settings.listener === 'lmtp',
       esmtp: this.#esmtp,
       tls: this.#tls,
       user: this.#user,

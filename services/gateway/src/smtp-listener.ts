@@ -5,7 +5,16 @@ import { type Reply, replies } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, GatewayLine } from './accept.ts';
 import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
-import { type ListenerKind, listenerExtensions, listenerSettings, networks, peerSite, plainAddress, sameSecret } from './smtp-listeners.ts';
+import {
+  type ListenerKind,
+  listenerExtensions,
+  listenerSettings,
+  networks,
+  peerSite,
+  plainAddress,
+  sameSecret,
+  takesStrangers,
+} from './smtp-listeners.ts';
 
 export interface SmtpListenerOptions {
   kind: ListenerKind;
@@ -79,7 +88,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
       log,
       metrics,
       tell: options.tell,
-      inNetwork: kind === 'mx' && networks(settings.insideNetworks)(address),
+      inNetwork: takesStrangers(kind) && networks(settings.insideNetworks)(address),
       authenticate: (user, password) => authenticate(options, snapshot, user, password),
       startTls: (raw, up) => secure?.start(raw, up),
       siteOf: (secured) => (kind === 'site' ? siteOfCertificate(secured, snapshot) : undefined),

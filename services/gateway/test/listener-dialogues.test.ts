@@ -50,6 +50,7 @@ interface Options {
   requireTls?: boolean;
   cleartextAuth?: boolean;
   maxErrors?: number;
+  protocol?: 'lmtp';
   refuseMail?: Reply;
   refuseData?: Reply;
   refuseContent?: Reply;
@@ -113,7 +114,7 @@ async function openFor({ options: given }: Dialogue): Promise<Lines> {
     begin: refused(options.refuseData, 'full'),
     finish: refused(options.refuseContent, 'full'),
   };
-  const listener = options.cleartextAuth === true ? 'submission' : 'mx';
+  const listener = options.protocol ?? (options.cleartextAuth === true ? 'submission' : 'mx');
   const source = organizationOf({
     hostname: 'mx.corp.example',
     gateways: [

@@ -302,6 +302,64 @@ describe('BDAT', () => {
   });
 });
 
+describe('LMTP', () => {
+  test('one answer for each recipient, and none before the mail is durable', async () => {
+    const talk = await Talk.to(await open({ kind: 'lmtp' }));
+    expect(await talk.reply()).toBe('220 ex1.corp.example LMTP');
+    expect(await talk.say('LHLO postfix.example')).toBe(
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250 CHUNKING',
+    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    line.gate = promise;
+    talk.send(
+      'MAIL FROM:<zoe@elsewhere.example>\r\nRCPT TO:<ada@corp.example>\r\nRCPT TO:<x@foreign.example>\r\nRCPT TO:<ben@corp.example>\r\nDATA\r\n',
+    );
+    expect([await talk.reply(), await talk.reply(), await talk.reply(), await talk.reply(), await talk.reply()]).toEqual(
+      ['250', '250', '550', '250', '354'].map((code) => expect.stringMatching(`^${code}`)),
+    );
+    let answered = false;
+    const first = talk.say('Subject: x\r\n\r\n.').finally(() => {
+      answered = true;
+    });
+    await waitFor(() => line.published === 1, { what: 'the mail published' });
+    await (await Talk.to(listeners[0]?.port ?? 0)).reply(); // others are served meanwhile
+    expect(answered).toBe(false);
+    resolve();
+    const one = await first;
+    expect(one).toBe(`250 2.0.0 Ok: queued as ${mails()[0]?.rootId}`);
+    expect(await talk.reply()).toBe(one);
+    expect(mails()[0]).toMatchObject({
+      recipients: [{ address: 'SMTP:ada@corp.example' }, { address: 'SMTP:ben@corp.example' }],
+      origin: { gateway: 'lmtp', dialect: 'smtp', helo: 'postfix.example', authenticated: false, trust: 'outside' },
+    });
+    expect(await stored()).toContain('\twith LMTP id ');
+    expect(await talk.say('QUIT')).toMatch(/^221/);
+    await talk.end();
+  });
+
+  test('not confirmed: every recipient hears 451', async () => {
+    const talk = await Talk.to(await open({ kind: 'lmtp' }));
+    await talk.reply();
+    await talk.say('LHLO postfix.example');
+    line.verdict = () => 'unconfirmed';
+    talk.send('MAIL FROM:<>\r\nRCPT TO:<ada@corp.example>\r\nRCPT TO:<ben@corp.example>\r\nBDAT 3 LAST\r\nx\r\n');
+    for (let count = 0; count < 3; count++) expect(await talk.reply()).toMatch(/^250/);
+    expect(await talk.reply()).toMatch(/^451 4\.3\.0/);
+    expect(await talk.reply()).toMatch(/^451 4\.3\.0/);
+    expect(await talk.say('NOOP')).toMatch(/^250/);
+    expect((await metrics.refused.get()).values).toMatchObject([{ labels: { gateway: 'lmtp', code: '451' } }]);
+  });
+
+  test('a listed neighbour is inside', async () => {
+    const gateways = [{ name: 'local', kind: 'smtp' as const, listener: 'lmtp' as const, insideNetworks: ['127.0.0.0/8'] }];
+    const talk = await Talk.to(await open({ kind: 'lmtp', settings: { gateways } }));
+    await talk.reply();
+    await talk.say('LHLO postfix.example');
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(mails()[0]?.origin).toMatchObject({ gateway: 'local', trust: 'inside' });
+  });
+});
+
 describe('when the line is away', () => {
   test('down at connect: 421, and it recovers alone', async () => {
     const port = await open();

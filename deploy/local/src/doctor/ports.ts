@@ -25,6 +25,7 @@ export async function lookAtPorts(usual: Readonly<Record<string, number>>, line:
 function portsOf(line: Endpoints): Set<number> {
   const urls = [
     line.smtp,
+    ...(line.lmtp === undefined ? [] : [line.lmtp]),
     line.http,
     line.submission.url,
     line.sink,
