@@ -38,6 +38,8 @@ export interface ConnectionContext {
   log: Log;
   metrics: Pick<Metrics, 'refused' | 'possibleDuplicates'>;
   tell: GatewayLine['tell'] | undefined;
+  /** The connection is inside TLS from its first byte. */
+  secured: TLSSocket | undefined;
   inNetwork: boolean; // the client's address is listed as inside (S1)
   /** @returns the account, and the site it stands for on a site listener; undefined for wrong credentials. */
   authenticate(user: string, password: string): { user: string; peer?: string } | undefined;
@@ -83,6 +85,7 @@ export class SmtpConnection {
     this.#raw = this.#socket = socket;
     this.#context = context;
     this.#address = plainAddress(socket.remoteAddress);
+    if (context.secured !== undefined) this.#tls = protocolOf(context.secured);
     const { settings, snapshot, extensions } = context;
     const { limits } = snapshot.settings;
     this.#session = new ServerSession(
@@ -97,6 +100,7 @@ export class SmtpConnection {
         requireAuth: !takesStrangers(settings.listener) || settings.requireAuthentication,
         requireTls: settings.requireTls,
         maxErrors: settings.maxErrors,
+        secure: context.secured !== undefined,
         cleartextAuth: isLoopback(plainAddress(socket.localAddress)),
       },
       (event) => this.#on(event),
@@ -344,9 +348,8 @@ export class SmtpConnection {
     raw.off('end', this.#onEnd);
     this.#user = this.#peer = undefined;
     this.#context.startTls(raw, (secured) => {
-      const { name } = secured.getCipher();
       this.#socket = secured;
-      this.#tls = `${secured.getProtocol() ?? 'TLS'} ${name}`;
+      this.#tls = protocolOf(secured);
       this.#listen(secured);
       secured.on('close', this.#onClose);
       this.#session.tlsStarted();
@@ -394,6 +397,10 @@ export class SmtpConnection {
   #release(): void {
     if (--this.#holds === 0 && !this.#socket.destroyed) this.#socket.resume();
   }
+}
+
+function protocolOf(secured: TLSSocket): string {
+  return `${secured.getProtocol() ?? 'TLS'} ${secured.getCipher().name}`;
 }
 
 function told({ enhanced, text }: Reply): { status?: string; reason: string } {

@@ -597,6 +597,78 @@ describe('TLS', () => {
   });
 });
 
+describe('implicit TLS', () => {
+  const account = { user: 'app', password: 'correct horse' };
+  const secured = async (port: number) => {
+    const talk = await Talk.to(port);
+    await talk.startTls();
+    return talk;
+  };
+
+  test('the greeting comes inside TLS, STARTTLS is neither offered nor known, AUTH is safe', async () => {
+    const talk = await secured(await open({ kind: 'submission', account, tls, implicitTls: true }));
+    expect(await talk.reply()).toBe('220 ex1.corp.example ESMTP');
+    const hello = await talk.say('EHLO client.example');
+    expect(hello).toContain('AUTH PLAIN LOGIN');
+    expect(hello).not.toContain('STARTTLS');
+    expect(await talk.say('STARTTLS')).toMatch(/^503 5\.5\.1/);
+    expect(await talk.mail()).toMatch(/^530/);
+    expect(await talk.say(plain('app', 'correct horse'))).toMatch(/^235/);
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(await stored()).toMatch(/\twith ESMTPSA \(TLSv1\.3 [A-Z0-9_]+\) id /);
+    await talk.say('QUIT');
+    await talk.end();
+    expect((await session()).fields).toMatchObject({ tls: true, authenticated: true, mails: 1 });
+    expect(listeners[0]?.sessions).toBe(0);
+  });
+
+  test('SMTPS for strangers; a listener that requires TLS has it', async () => {
+    const gateways = [{ name: 'smtp', kind: 'smtp' as const, requireTls: true }];
+    const talk = await secured(await open({ tls, implicitTls: true, settings: { gateways } }));
+    await talk.reply();
+    await talk.say('EHLO client.example');
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(await stored()).toContain('\twith ESMTPS (');
+  });
+
+  test.each([
+    ['clear text', 'EHLO client.example\r\nMAIL FROM:<zoe@elsewhere.example>\r\n'],
+    ['garbage', '\x16\x03\x01\xff\xff' + '\0'.repeat(300)],
+  ])('%s instead of a handshake: closed without a word, its place is free again', async (_, bytes) => {
+    const port = await open({ tls, implicitTls: true });
+    const talk = await Talk.to(port);
+    talk.send(bytes);
+    await talk.end();
+    await waitFor(() => listeners[0]?.sessions === 0, { what: 'the session gone' });
+    expect(logged.map(({ event }) => event)).toContain('gateway.tls-failed');
+  });
+
+  test('a handshake that does not come ends, by time or because the service stops', async () => {
+    const port = await open({ tls, implicitTls: true, limits: { commandMs: 100 } });
+    const late = await Talk.to(port);
+    await late.end();
+    await waitFor(() => listeners[0]?.sessions === 0, { what: 'the session gone' });
+    await open({ tls, implicitTls: true });
+    const waiting = await Talk.to(listeners[1]?.port ?? 0);
+    await waitFor(() => listeners[1]?.sessions === 1, { what: 'the connection seen' });
+    await listeners[1]?.close();
+    await waiting.end();
+  });
+
+  test('too many sessions: closed before a handshake is paid for', async () => {
+    const gateways = [{ name: 'smtp', kind: 'smtp' as const, maxSessions: 1 }];
+    const port = await open({ tls, implicitTls: true, settings: { gateways } });
+    const one = await secured(port);
+    await one.reply();
+    await expect(secured(port)).rejects.toThrow();
+    expect(await one.say('NOOP')).toMatch(/^250/);
+  });
+
+  test('without a certificate it is not opened', async () => {
+    await expect(open({ implicitTls: true })).rejects.toThrow('needs a certificate');
+  });
+});
+
 const plain = (user: string, password: string) => `AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`;
 
 describe('submission', () => {

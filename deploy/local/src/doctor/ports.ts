@@ -28,6 +28,7 @@ function portsOf(line: Endpoints): Set<number> {
     ...(line.lmtp === undefined ? [] : [line.lmtp]),
     line.http,
     line.submission.url,
+    ...(line.submissions === undefined ? [] : [line.submissions]),
     line.sink,
     line.siteListener,
     line.amqp,
