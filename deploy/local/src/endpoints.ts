@@ -11,6 +11,8 @@ export const Endpoints = z.object({
   lmtp: z.string().optional(), // while there is an LMTP listener
   http: z.string(),
   submission: z.object({ url: z.string(), user: z.string(), password: z.string() }),
+  submissions: z.string().optional(), // the same inside TLS from the first byte
+  certificate: z.string().optional(), // what the listeners show (PEM), for clients that want to trust it
   apiKey: z.string(),
   in: z.string(), // folder of the folder gateways
   maildir: z.string(), // `%a` is the mailbox's primary address in lower case

@@ -3,7 +3,7 @@ import type { Line } from './line.ts';
 
 /** What a person needs to try the line: addresses, logins, and lines to type, with the real ports. */
 export function greeting(line: Line, data: string): string {
-  const { smtp, submission, http, apiKey, management, amqp, sink } = line.endpoints();
+  const { smtp, lmtp, submission, submissions, http, apiKey, management, amqp, sink } = line.endpoints();
   const host = (url: string) => new URL(url).host;
   const { username, password } = new URL(amqp);
   const relative = path.relative(process.cwd(), data);
@@ -11,7 +11,7 @@ export function greeting(line: Line, data: string): string {
   const same = folder === '.mailrail' ? '' : ` --data ${folder}`;
   return `
   RabbitMQ console  ${management === undefined ? '(MGMT_URL was not given)' : `${new URL(management).origin}  login ${username || 'guest'} / ${password || 'guest'}`}
-  SMTP              ${host(smtp)}   submission ${host(submission.url)} (${submission.user} / ${submission.password})
+  SMTP              ${host(smtp)}   submission ${host(submission.url)} (${submission.user} / ${submission.password})${submissions === undefined ? '' : `, TLS ${host(submissions)}`}${lmtp === undefined ? '' : `   LMTP ${host(lmtp)}`}
   HTTP              ${http}   description ${http}/openapi.json
   other server      ${host(sink)}   keeps what it gets in ${folder}/sink/Maildir
   files             drop a message into ${folder}/in/pickup/IN

@@ -1,10 +1,12 @@
 import type { DataDirectory, Secrets } from './data-directory.ts';
 import type { Ports } from './port-plan.ts';
+import type { CertificateFiles } from './self-signed.ts';
 
 export interface LineFacts {
   data: DataDirectory;
   ports: Ports;
   secrets: Secrets;
+  certificate: CertificateFiles;
   organization: string; // path
   directory: string; // path of an LDIF file, or an LDAP URL
   amqpUrl: string;
@@ -41,7 +43,11 @@ export function lineEnvironment(facts: LineFacts, env: NodeJS.ProcessEnv): NodeJ
     IN_DIR: data.in,
     SMTP_HOST: '127.0.0.1',
     SMTP_PORT: String(ports.smtp),
+    LMTP_PORT: String(ports.lmtp),
     SUBMISSION_PORT: String(ports.submission),
+    SUBMISSIONS_PORT: String(ports.submissions),
+    TLS_CERT: facts.certificate.cert,
+    TLS_KEY: facts.certificate.key,
     HTTP_PORT: String(ports.http),
     SITE_PORT: String(ports.site),
     API_KEY: secrets.apiKey,

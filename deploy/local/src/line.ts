@@ -11,6 +11,7 @@ import { lockDirectory } from './lock.ts';
 import { type LogFile, openLogFile } from './log-file.ts';
 import type { StartOptions } from './options.ts';
 import { type Ports, planPorts } from './port-plan.ts';
+import { certificateOf } from './self-signed.ts';
 import { nodeOptionsOf, processesOf, stagesOf } from './stages.ts';
 import { type Supervised, supervise } from './supervised.ts';
 import { lastLines } from './tail.ts';
@@ -65,6 +66,8 @@ export async function startLine(options: LineOptions): Promise<Line> {
       ),
       directory: await ownOrDefault(options.directory, path.join(data.dir, 'directory.ldif'), path.join(defaults, 'directory.ldif')),
     };
+    const { TLS_CERT: cert = '', TLS_KEY: key = '' } = env;
+    const certificate = cert === '' && key === '' ? await certificateOf(data.dir) : { cert, key };
     const organization = await readOrganization(files.organization, { ...env, MAILRAIL_SINK: `127.0.0.1:${ports.sink}` });
     const processes = processesOf(stagesOf(organization.settings.connectors), options.scale);
 
@@ -90,7 +93,10 @@ export async function startLine(options: LineOptions): Promise<Line> {
     await declareTopology(topology, brokers.amqpUrl, managementUrl);
     await moveReplaced(topology, brokers.amqpUrl); // no stage runs now: nobody would ever empty the old queues
 
-    const shared = lineEnvironment({ data, ports, secrets, ...files, amqpUrl: brokers.amqpUrl, redisUrl: brokers.redisUrl }, env);
+    const shared = lineEnvironment(
+      { data, ports, secrets, certificate, ...files, amqpUrl: brokers.amqpUrl, redisUrl: brokers.redisUrl },
+      env,
+    );
     const logs: LogFile[] = [];
     const log = (name: string): LogFile => {
       const opened = openLogFile(logPath(data.logs, name));
@@ -101,7 +107,7 @@ export async function startLine(options: LineOptions): Promise<Line> {
     let isReady = false;
     let writing = Promise.resolve();
     const current = (): Endpoints => ({
-      ...addresses(organization, ports, secrets, data),
+      ...addresses(organization, ports, secrets, data, certificate.cert),
       ready: isReady,
       ...brokerAddresses(brokers, managementUrl),
       pids: Object.fromEntries(running.filter(({ name, pid }) => name !== 'sink' && pid !== 0).map(({ name, pid }) => [name, pid])),
@@ -228,12 +234,16 @@ function addresses(
   ports: Ports,
   secrets: Awaited<ReturnType<typeof secretsOf>>,
   data: Awaited<ReturnType<typeof openDataDirectory>>,
+  certificate: string,
 ) {
   return {
     site: organization.settings.site,
     smtp: `smtp://127.0.0.1:${ports.smtp}`,
+    lmtp: `lmtp://127.0.0.1:${ports.lmtp}`,
     http: `http://127.0.0.1:${ports.http}`,
     submission: { url: `smtp://127.0.0.1:${ports.submission}`, user: secrets.submissionUser, password: secrets.submissionPassword },
+    submissions: `smtps://127.0.0.1:${ports.submissions}`,
+    certificate,
     apiKey: secrets.apiKey,
     in: data.in,
     maildir: path.join(data.mailboxes, '%a', 'Maildir'),

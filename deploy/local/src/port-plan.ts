@@ -4,15 +4,17 @@ import { freePorts } from '@mailrail/testing';
 import { z } from 'zod';
 
 /** Ports of one line, all on loopback. */
-const names = ['smtp', 'http', 'submission', 'sink', 'site', 'amqp', 'management', 'redis'] as const;
+const names = ['smtp', 'lmtp', 'http', 'submission', 'submissions', 'sink', 'site', 'amqp', 'management', 'redis'] as const;
 type PortName = (typeof names)[number];
 export type Ports = Record<PortName, number>;
 
 /** Ports a line takes when they are free and nothing else was asked for. */
 export const usualPorts: Ports = {
   smtp: 2525,
+  lmtp: 2424,
   http: 8025,
   submission: 2587,
+  submissions: 2465,
   sink: 2526,
   site: 2528,
   amqp: 5673,
@@ -20,7 +22,7 @@ export const usualPorts: Ports = {
   redis: 6380,
 };
 /** Places in a block that begins at `--port-base`. */
-const offsets: Ports = { smtp: 0, http: 2, submission: 3, sink: 4, site: 5, amqp: 10, management: 11, redis: 15 };
+const offsets: Ports = { smtp: 0, lmtp: 1, http: 2, submission: 3, sink: 4, site: 5, submissions: 6, amqp: 10, management: 11, redis: 15 };
 
 const Kept = z.record(z.string(), z.int().min(1).max(65_535));
 

@@ -1,10 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { balance, redisLedger } from '@mailrail/ledger';
 import { silentLog } from '@mailrail/telemetry';
@@ -40,6 +42,19 @@ afterAll(async () => {
 });
 const start = (processes: 'one' | 'each', scale: [string, number][] = []): Promise<Line> =>
   startLine({ data: dir, portBase: undefined, organization: undefined, directory: undefined, scale: new Map(scale), processes, env });
+
+/** What the server answers up to a line, heard within 10 s. */
+async function says(socket: Socket, text: string, end: RegExp): Promise<string> {
+  let heard = '';
+  const onData = (bytes: Buffer) => {
+    heard += bytes.toString('latin1');
+  };
+  socket.on('data', onData);
+  socket.write(text);
+  await waitFor(() => end.test(heard), { what: `an answer to ${JSON.stringify(text)}` });
+  socket.off('data', onData);
+  return heard;
+}
 
 async function tourEndsWell(line: Line): Promise<void> {
   const written: string[] = [];
@@ -89,6 +104,27 @@ describe('each stage a process', () => {
     );
     expect(pidsOf(line.endpoints()).filter((pid) => !isThere(pid))).toEqual([]);
   });
+
+  test('LMTP, STARTTLS and TLS from the first byte answer, with a certificate that can be trusted', async () => {
+    const { lmtp = '', submissions = '', submission, certificate = '' } = line.endpoints();
+    const ca = await readFile(certificate);
+    const trust = { ca, servername: 'localhost' };
+    const plain = async (url: string): Promise<Socket> => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1');
+      await says(socket, '', /^220 .*\r\n/);
+      return socket;
+    };
+    expect(await says(await plain(lmtp), 'LHLO a\r\n', /^250 .*\r\n/m)).toContain('CHUNKING');
+    const clear = await plain(submission.url);
+    expect(await says(clear, 'EHLO a\r\n', /^250 .*\r\n/m)).toContain('STARTTLS');
+    await says(clear, 'STARTTLS\r\n', /^220 .*\r\n/);
+    const secured = connectTls({ ...trust, socket: clear });
+    expect(await says(secured, 'EHLO a\r\n', /^250 .*\r\n/m)).toContain('AUTH');
+    expect(secured.authorized).toBe(true);
+    const inside = connectTls({ ...trust, port: Number(new URL(submissions).port), host: '127.0.0.1' });
+    await says(inside, '', /^220 .*\r\n/);
+    expect(await says(inside, 'EHLO a\r\n', /^250 .*\r\n/m)).toContain('AUTH');
+  }, 30_000);
 
   test('every tour mail ends where it should, and the counts balance', () => tourEndsWell(line));
 

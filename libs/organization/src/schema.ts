@@ -62,13 +62,18 @@ const Gateway = z.discriminatedUnion('kind', [
     name: Name,
     kind: z.literal('smtp'),
     /** inside only by authentication or `insideNetworks` (S1). */
-    listener: z.enum(['mx', 'submission', 'site']).default('mx'),
+    listener: z.enum(['mx', 'submission', 'site', 'lmtp']).default('mx'),
     requireAuthentication: z.boolean().default(false),
     requireTls: z.boolean().default(false),
     insideNetworks: z.array(z.string()).default([]), // CIDR
     banner: z.string().max(200).optional(),
     maxSessions: z.int().min(1).max(10_000).default(400),
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),
+    maxErrors: z.int().min(1).max(1_000).default(20), // mistakes of one session before 421
+    /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
+    withhold: z
+      .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'STARTTLS', 'AUTH']))
+      .default([]),
   }),
   z.strictObject({ name: Name, kind: z.literal('http') }),
   z.strictObject({

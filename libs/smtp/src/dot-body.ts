@@ -1,9 +1,8 @@
-import { isAscii } from 'node:buffer';
+import { type BodyLimits, ContentCheck } from './content-check.ts';
 import type { ContentFacts, ContentFault } from './server-types.ts';
 
 /**
- * Takes the content of one mail from the stream of input. DATA has this one; a receiver that counts bytes (BDAT) fits the same
- * place.
+ * Takes the content of one mail from the stream of input: `DotBody` for DATA, `ChunkBody` for BDAT.
  */
 export interface BodyReceiver {
   /**
@@ -16,18 +15,10 @@ export interface BodyReceiver {
   readonly fault: ContentFault | undefined;
 }
 
-export interface BodyLimits {
-  maxMessageBytes: number;
-  maxHeaderBytes: number;
-}
-
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 const dot = 0x2e;
 const lineStartDot = Buffer.from('\r\n.');
-const emptyLine = Buffer.from('\r\n\r\n');
-// Native code all the way: a string of one byte a character and this expression cost a quarter of a loop over the bytes.
-const forbidden = /\r(?!\n)|(?<!\r)\n|\0/;
 
 /** Where the bytes before stand, as far as a dot is concerned. The bytes of the last two are withheld until it is clear what they are. */
 type Place = 'in-line' | 'after-cr' | 'line-start' | 'after-dot' | 'after-dot-cr';
@@ -40,30 +31,31 @@ type Place = 'in-line' | 'after-cr' | 'line-start' | 'after-dot' | 'after-dot-cr
  * that would take them for an end.
  */
 export class DotBody implements BodyReceiver {
-  readonly facts: ContentFacts = { sizeBytes: 0, headerBytes: 0, eightBit: false };
-  fault: ContentFault | undefined;
-  readonly #limits: BodyLimits;
-  readonly #pass: (bytes: Buffer) => void;
+  readonly #check: ContentCheck;
   #place: Place = 'line-start';
-  #afterCr = false; // the raw byte before was a CR
-  #emptyLineBytes = 2; // how much of CR LF CR LF the content ends with; a message may begin with its empty line
-  #headerEnded = false;
 
   /** @param pass is given the content, in order, as parts of the chunks; after a fault no more. */
   constructor(limits: BodyLimits, pass: (bytes: Buffer) => void) {
-    this.#limits = limits;
-    this.#pass = pass;
+    this.#check = new ContentCheck(limits, pass);
+  }
+
+  get facts(): ContentFacts {
+    return this.#check.facts;
+  }
+  get fault(): ContentFault | undefined {
+    return this.#check.fault;
   }
 
   push(chunk: Buffer, from: number): number {
     const runs: Buffer[] = [];
     const end = this.#unstuff(chunk, from, runs);
-    if (this.fault === undefined) {
-      this.#inspect(chunk, from, end < 0 ? chunk.length : end);
+    const check = this.#check;
+    if (check.fault === undefined) {
+      check.inspect(chunk, from, end < 0 ? chunk.length : end);
       // A content made of dots must not become thousands of pieces.
-      for (const run of runs.length > 8 ? [Buffer.concat(runs)] : runs) this.#run(run);
+      for (const run of runs.length > 8 ? [Buffer.concat(runs)] : runs) check.run(run);
     }
-    if (end >= 0 && !this.#headerEnded) this.facts.headerBytes = this.facts.sizeBytes;
+    if (end >= 0) check.end();
     return end;
   }
 
@@ -123,64 +115,5 @@ export class DotBody implements BodyReceiver {
     if (last !== lineFeed) return 'in-line';
     const before = length - 2 >= start ? chunk[length - 2] === carriageReturn : this.#place === 'after-cr';
     return before ? 'line-start' : 'in-line';
-  }
-
-  /** Looks at the bytes as they came: line ends, NUL, 8-bit. */
-  #inspect(chunk: Buffer, from: number, to: number): void {
-    let first = from;
-    let last = to;
-    if (first >= last) return;
-    if (this.#afterCr) {
-      if (chunk[first] !== lineFeed) return this.#fail('bare-line-end');
-      first++;
-    }
-    this.#afterCr = last > first && chunk[last - 1] === carriageReturn;
-    if (this.#afterCr) last--;
-    if (first >= last) return;
-    const text = chunk.toString('latin1', first, last);
-    const wrong = forbidden.exec(text);
-    if (wrong !== null) return this.#fail(wrong[0] === '\0' ? 'nul' : 'bare-line-end');
-    this.facts.eightBit ||= !isAscii(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
-  }
-
-  #run(bytes: Buffer): void {
-    if (this.fault !== undefined) return;
-    const { facts } = this;
-    if (!this.#headerEnded) {
-      const end = this.#headerEnd(bytes);
-      if (end >= 0) {
-        this.#headerEnded = true;
-        facts.headerBytes = facts.sizeBytes + end;
-      }
-      const seen = end >= 0 ? facts.headerBytes : facts.sizeBytes + bytes.length;
-      if (seen > this.#limits.maxHeaderBytes) return this.#fail('header-too-large');
-    }
-    facts.sizeBytes += bytes.length;
-    if (facts.sizeBytes > this.#limits.maxMessageBytes) return this.#fail('too-large');
-    this.#pass(bytes);
-  }
-
-  /** Where the header block ends in this run (behind the empty line), or -1. */
-  #headerEnd(bytes: Buffer): number {
-    const { length } = bytes;
-    for (let at = 0; at < Math.min(length, 3); at++) {
-      this.#matchEmptyLine(bytes[at]);
-      if (this.#emptyLineBytes === 4) return at + 1;
-    }
-    if (length <= 3) return -1;
-    const found = bytes.indexOf(emptyLine);
-    if (found >= 0) return found + 4;
-    this.#emptyLineBytes = 0;
-    for (let at = length - 3; at < length; at++) this.#matchEmptyLine(bytes[at]);
-    return -1;
-  }
-
-  #matchEmptyLine(byte: number | undefined): void {
-    const wanted = this.#emptyLineBytes % 2 === 0 ? carriageReturn : lineFeed;
-    this.#emptyLineBytes = byte === wanted ? this.#emptyLineBytes + 1 : byte === carriageReturn ? 1 : 0;
-  }
-
-  #fail(fault: ContentFault): void {
-    this.fault = fault;
   }
 }

@@ -1,9 +1,10 @@
 import { fromBase64, parsePlain } from './auth.ts';
+import { ChunkBody, parseChunk, SwallowedChunk } from './chunk-body.ts';
 import { CommandLines } from './command-lines.ts';
 import { type BodyReceiver, DotBody } from './dot-body.ts';
 import { parseMail, parseRcpt } from './parameters.ts';
 import { type Reply, replies, replyLine } from './reply.ts';
-import type { Answer, ContentFault, Extension, MailCommand, ServerEvent, ServerOptions } from './server-types.ts';
+import type { Answer, ContentFacts, ContentFault, Extension, MailCommand, ServerEvent, ServerOptions } from './server-types.ts';
 
 /** Input that may wait for an answer before the host is told to stop reading. */
 const pauseAboveBytes = 32_768;
@@ -15,6 +16,15 @@ interface Transaction {
   mail: MailCommand;
   accepted: number;
   refused: number;
+  /** What a chunk of its content was refused with: the chunks that are on their way already hear it, too (RFC 3030 §2). */
+  failed?: Reply;
+}
+
+interface Chunk {
+  sizeBytes: number;
+  last: boolean;
+  /** What it is refused with once its octets are taken from the input; `mistake` when the client could have known. */
+  refusal?: { reply: Reply; mistake: boolean };
 }
 
 /**
@@ -38,14 +48,17 @@ export class ServerSession {
   #out = '';
   #command = ''; // the verb at work, for `refused`
 
-  #hello: 'HELO' | 'EHLO' | undefined;
+  #hello: 'HELO' | 'EHLO' | 'LHLO' | undefined;
   #secure: boolean;
   #authenticated = false;
   #siteExtension = false;
   #auth: { mechanism: 'PLAIN' } | { mechanism: 'LOGIN'; user?: string } | undefined;
   #transaction: Transaction | undefined;
-  #body: BodyReceiver | undefined;
-  #aborted = false; // the host was told to drop the content at hand
+  #body: BodyReceiver | undefined; // takes the input in phase `content`
+  #chunks: ChunkBody | undefined; // a content that comes by BDAT, between its chunks too
+  #chunk: Chunk | undefined; // the one at hand
+  #answers = 1; // replies the content at hand ends with
+  #contentOpen = false; // the host has begun a content and knows no end of it yet
   #errors = 0;
   #authFailures = 0;
   #refusedRecipients = 0;
@@ -71,8 +84,9 @@ export class ServerSession {
   get waitsForHost(): boolean {
     return this.#question !== undefined;
   }
+  /** From the yes to DATA or to the first BDAT to the end of the content, and while octets of a refused BDAT come. */
   get inContent(): boolean {
-    return this.#phase === 'content';
+    return this.#phase === 'content' || this.#chunks !== undefined;
   }
   /** STARTTLS was answered; `tlsStarted` is awaited. */
   get awaitsTls(): boolean {
@@ -86,7 +100,7 @@ export class ServerSession {
   start(refusal?: Reply): void {
     if (this.#phase !== 'new') throw new Error('the session has started');
     if (refusal !== undefined) return this.#endWith(refusal, 'refused');
-    const { hostname, banner = 'ESMTP' } = this.#options;
+    const { hostname, banner = this.#lmtp ? 'LMTP' : 'ESMTP' } = this.#options;
     this.#phase = 'commands';
     this.#reply({ code: 220, text: `${hostname} ${banner}` });
     this.#run();
@@ -191,11 +205,14 @@ export class ServerSession {
     const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
     const rest = space < 0 ? '' : text.slice(space + 1).trim();
     this.#command = /^[A-Z]{1,10}$/.test(verb) ? verb : '';
-    if (this.#options.requireTls === true && !this.#secure && !beforeTls.has(verb)) return this.#mistake(replies.tlsRequired);
+    if (verb === 'BDAT' && this.#extensions.has('CHUNKING')) return this.#bdatCommand(rest);
+    if (this.#needsTls() && !beforeTls.has(verb)) return this.#mistake(replies.tlsRequired);
 
     switch (verb) {
       case 'EHLO':
       case 'HELO':
+      case 'LHLO':
+        if ((verb === 'LHLO') !== this.#lmtp) return this.#mistake(this.#lmtp ? replies.lhloHere : replies.unknownCommand);
         return this.#helloCommand(verb, rest);
       case 'MAIL':
         return this.#mailCommand(rest);
@@ -226,11 +243,11 @@ export class ServerSession {
     }
   }
 
-  #helloCommand(verb: 'EHLO' | 'HELO', name: string): void {
+  #helloCommand(verb: 'EHLO' | 'HELO' | 'LHLO', name: string): void {
     if (name === '' || name.length > 255 || /\s/.test(name)) return this.#mistake(replies.badArguments);
     this.#forget();
     this.#hello = verb;
-    this.#tell({ kind: 'hello', name, esmtp: verb === 'EHLO' });
+    this.#tell({ kind: 'hello', name, esmtp: verb !== 'HELO' });
     const { hostname } = this.#options;
     if (verb === 'HELO') return this.#reply({ code: 250, text: hostname });
     return this.#reply({ code: 250, text: [hostname, ...this.#keywords()].join('\n') });
@@ -263,7 +280,7 @@ export class ServerSession {
 
   #rcptCommand(rest: string): void {
     const transaction = this.#transaction;
-    if (transaction === undefined) return this.#mistake(replies.badSequence);
+    if (transaction === undefined || this.#chunksBegun(transaction)) return this.#mistake(replies.badSequence);
     const parsed = parseRcpt(rest, this.#rules(), transaction.mail.smtputf8);
     if (!parsed.ok) {
       transaction.refused++;
@@ -277,9 +294,111 @@ export class ServerSession {
   #dataCommand(rest: string): void {
     if (rest !== '') return this.#mistake(replies.badArguments);
     const transaction = this.#transaction;
-    if (transaction === undefined) return this.#mistake(replies.badSequence);
-    if (transaction.accepted === 0) return this.#mistake(transaction.refused > 0 ? replies.noValidRecipients : replies.badSequence);
+    if (transaction === undefined || this.#chunksBegun(transaction)) return this.#mistake(replies.badSequence);
+    if (transaction.accepted === 0) return this.#mistake(this.#nobody(transaction));
     return this.#ask('data', { kind: 'data' });
+  }
+
+  /** RFC 3030 §2. Whatever is wrong with it, its octets are taken from the input first, so that both sides keep in step. */
+  #bdatCommand(rest: string): void {
+    const chunk: Chunk | undefined = parseChunk(rest);
+    if (chunk === undefined) return this.#endWith(replies.badChunk, 'errors'); // octets and commands cannot be told apart any more
+    const refusal = this.#chunkRefusal();
+    this.#chunk = refusal === undefined ? chunk : { ...chunk, refusal };
+    if (refusal !== undefined || this.#chunks !== undefined) return this.#beginChunk();
+    return this.#ask('data', { kind: 'data' });
+  }
+
+  #chunkRefusal(): Chunk['refusal'] {
+    const transaction = this.#transaction;
+    if (this.#needsTls()) return { reply: replies.tlsRequired, mistake: true };
+    if (transaction === undefined) return { reply: replies.badSequence, mistake: true };
+    if (transaction.failed !== undefined) return { reply: transaction.failed, mistake: false };
+    if (transaction.accepted > 0) return undefined;
+    return { reply: this.#nobody(transaction), mistake: true };
+  }
+
+  /** A content for nobody. LMTP has one code for it (RFC 2033 §4.2). */
+  #nobody({ refused }: Transaction): Reply {
+    return refused > 0 && !this.#lmtp ? replies.noValidRecipients : replies.badSequence;
+  }
+
+  #beginChunk(): void {
+    const chunk = this.#chunk;
+    if (chunk === undefined) return;
+    this.#phase = 'content';
+    const chunks = chunk.refusal === undefined ? this.#chunks : undefined;
+    chunks?.begin(chunk.sizeBytes);
+    this.#body = chunks ?? new SwallowedChunk(chunk.sizeBytes);
+    if (chunks?.fault !== undefined) this.#abortContent(chunks.fault);
+    if (chunk.sizeBytes === 0 && !this.#over()) this.#chunkTaken(chunk);
+  }
+
+  /** All octets of a chunk are here. */
+  #chunkTaken(chunk: Chunk): void {
+    this.#command = 'BDAT';
+    this.#chunk = undefined;
+    this.#body = undefined;
+    const { refusal, last } = chunk;
+    const chunks = this.#chunks;
+    if (refusal !== undefined || chunks === undefined) {
+      this.#phase = 'commands';
+      if (last && this.#transaction?.failed !== undefined) {
+        this.#answers = this.#answersTo(this.#transaction);
+        this.#forget();
+      }
+      const { reply = replies.badSequence, mistake = false } = refusal ?? {};
+      return mistake ? this.#mistake(reply) : this.#refuse(reply, this.#takeAnswers());
+    }
+    if (last) chunks.end();
+    if (this.#over()) return undefined;
+    this.#phase = 'commands';
+    const { fault } = chunks;
+    if (fault !== undefined) {
+      this.#abortContent(fault);
+      this.#chunks = undefined;
+      const reply = contentReply(fault);
+      if (last) this.#endTransaction();
+      else if (this.#transaction !== undefined) this.#transaction.failed = reply;
+      return this.#refuse(reply, this.#takeAnswers());
+    }
+    if (!last) return this.#reply({ ...replies.ok, text: `${chunk.sizeBytes} octets received` });
+    this.#chunks = undefined;
+    return this.#contentComplete(chunks.facts);
+  }
+
+  #contentComplete(facts: ContentFacts): void {
+    this.#endTransaction();
+    this.#contentOpen = false;
+    this.#ask('content-end', { kind: 'content-end', facts });
+  }
+
+  #endTransaction(): void {
+    if (this.#transaction !== undefined) this.#answers = this.#answersTo(this.#transaction);
+    this.#transaction = undefined;
+  }
+
+  #answersTo({ accepted }: Transaction): number {
+    return this.#lmtp ? accepted : 1;
+  }
+
+  #takeAnswers(): number {
+    const answers = this.#answers;
+    this.#answers = 1;
+    return answers;
+  }
+
+  get #lmtp(): boolean {
+    return this.#options.protocol === 'lmtp';
+  }
+
+  /** A content in chunks is under way or has failed: RCPT and DATA are out of place (RFC 3030 §2). */
+  #chunksBegun(transaction: Transaction): boolean {
+    return this.#chunks !== undefined || transaction.failed !== undefined;
+  }
+
+  #needsTls(): boolean {
+    return this.#options.requireTls === true && !this.#secure;
   }
 
   #starttlsCommand(rest: string): void {
@@ -339,19 +458,24 @@ export class ServerSession {
     const end = body.push(now.chunk, now.from);
     if (this.#over()) return false;
     this.#input.used(end < 0 ? now.chunk.length : end);
-    if (body.fault !== undefined && !this.#aborted) {
-      this.#aborted = true;
-      this.#tell({ kind: 'content-abort', fault: body.fault });
+    if (body.fault !== undefined && this.#contentOpen) {
+      this.#abortContent(body.fault);
       if (this.#over()) return false;
     }
     if (end < 0) return true;
+    if (this.#chunk !== undefined) {
+      this.#chunkTaken(this.#chunk);
+      return true;
+    }
 
     this.#body = undefined;
     this.#phase = 'commands';
     this.#command = 'DATA';
-    this.#transaction = undefined;
-    if (body.fault === undefined) this.#ask('content-end', { kind: 'content-end', facts: body.facts });
-    else this.#refuse(contentReply(body.fault));
+    if (body.fault === undefined) this.#contentComplete(body.facts);
+    else {
+      this.#endTransaction();
+      this.#refuse(contentReply(body.fault), this.#takeAnswers());
+    }
     return true;
   }
 
@@ -370,7 +494,12 @@ export class ServerSession {
         this.#refuse(answer.reply);
         return this.#endWith(replies.tooManyErrors, 'errors');
       }
-      return this.#refuse(answer.reply);
+      if (question === 'data' && this.#chunk !== undefined) {
+        if (transaction !== undefined) transaction.failed = answer.reply;
+        this.#chunk = { ...this.#chunk, refusal: { reply: answer.reply, mistake: false } };
+        return this.#beginChunk();
+      }
+      return this.#refuse(answer.reply, question === 'content-end' ? this.#takeAnswers() : 1);
     }
     switch (question) {
       case 'mail':
@@ -378,18 +507,19 @@ export class ServerSession {
       case 'rcpt':
         if (transaction !== undefined) transaction.accepted++;
         return this.#reply(said(replies.recipientOk, answer.text));
-      case 'data':
+      case 'data': {
+        this.#contentOpen = true;
+        const limits = { maxMessageBytes: this.#options.maxMessageBytes, maxHeaderBytes: this.#options.maxHeaderBytes ?? 1_048_576 };
+        if (this.#chunk !== undefined) {
+          this.#chunks = new ChunkBody(limits, this.#pass);
+          return this.#beginChunk();
+        }
         this.#phase = 'content';
-        this.#aborted = false;
-        this.#body = new DotBody(
-          { maxMessageBytes: this.#options.maxMessageBytes, maxHeaderBytes: this.#options.maxHeaderBytes ?? 1_048_576 },
-          (bytes) => {
-            if (this.#phase === 'content') this.#tell({ kind: 'chunk', bytes }); // the host may have ended it all at the last one
-          },
-        );
+        this.#body = new DotBody(limits, this.#pass);
         return this.#reply(replies.sendContent);
+      }
       case 'content-end':
-        return this.#reply(said(replies.ok, answer.text));
+        return this.#reply(said(replies.ok, answer.text), this.#takeAnswers());
       case 'auth':
         this.#authenticated = true;
         return this.#reply(said(replies.authenticated, answer.text));
@@ -401,6 +531,10 @@ export class ServerSession {
         return this.#flush();
     }
   }
+
+  readonly #pass = (bytes: Buffer): void => {
+    if (this.#phase === 'content') this.#tell({ kind: 'chunk', bytes }); // the host may have ended it all at the last one
+  };
 
   /** The host has ended the session from inside an event. */
   #over(): boolean {
@@ -420,17 +554,24 @@ export class ServerSession {
   /** Forgets the transaction, if there is one. */
   #forget(): void {
     if (this.#transaction === undefined) return;
+    this.#chunks = undefined;
+    this.#abortContent('reset');
     this.#transaction = undefined;
     this.#tell({ kind: 'reset' });
   }
 
   #abandon(fault: ContentFault): void {
-    if (this.#phase === 'content' && !this.#aborted) {
-      this.#aborted = true;
-      this.#tell({ kind: 'content-abort', fault });
-    }
+    this.#abortContent(fault);
     this.#body = undefined;
+    this.#chunk = undefined;
     this.#forget();
+  }
+
+  /** Tells the host to drop what it has begun, once. */
+  #abortContent(fault: ContentFault): void {
+    if (!this.#contentOpen) return;
+    this.#contentOpen = false;
+    this.#tell({ kind: 'content-abort', fault });
   }
 
   /** An event may end the session; what the code that told it would say next is then void. */
@@ -438,12 +579,15 @@ export class ServerSession {
     if (this.#phase !== 'closed') this.#emit(event);
   }
 
-  #reply(reply: Reply): void {
-    if (this.#phase !== 'closed') this.#out += replyLine(reply);
+  /** @param times one for each recipient, where LMTP wants it so. */
+  #reply(reply: Reply, times = 1): void {
+    if (this.#phase === 'closed') return;
+    const text = replyLine(reply);
+    this.#out += times === 1 ? text : text.repeat(times);
   }
 
-  #refuse(reply: Reply): void {
-    this.#reply(reply);
+  #refuse(reply: Reply, times = 1): void {
+    this.#reply(reply, times);
     this.#tell({ kind: 'refused', command: this.#command, reply });
   }
 
@@ -482,7 +626,7 @@ export class ServerSession {
   }
 }
 
-const beforeTls: ReadonlySet<string> = new Set(['EHLO', 'HELO', 'NOOP', 'RSET', 'QUIT', 'STARTTLS', 'HELP']);
+const beforeTls: ReadonlySet<string> = new Set(['EHLO', 'HELO', 'LHLO', 'NOOP', 'RSET', 'QUIT', 'STARTTLS', 'HELP']);
 const notImplemented: ReadonlySet<string> = new Set(['EXPN', 'TURN', 'ATRN', 'ETRN', 'SEND', 'SOML', 'SAML', 'BDAT', 'BURL']);
 const otherProtocols: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'OPTIONS', 'CONNECT', 'PROXY']);
 

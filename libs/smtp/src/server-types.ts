@@ -9,6 +9,7 @@ export type Extension =
   | 'SMTPUTF8' // RFC 6531
   | 'DSN' // RFC 3461
   | 'ENHANCEDSTATUSCODES' // RFC 2034
+  | 'CHUNKING' // RFC 3030: BDAT
   | 'STARTTLS' // RFC 3207; offered until TLS is active
   | 'AUTH'; // RFC 4954; offered where credentials are safe
 
@@ -19,14 +20,17 @@ export const allExtensions = [
   'SMTPUTF8',
   'DSN',
   'ENHANCEDSTATUSCODES',
+  'CHUNKING',
   'STARTTLS',
   'AUTH',
 ] as const satisfies readonly Extension[];
 
 export interface ServerOptions {
+  /** Default `smtp`. `lmtp` (RFC 2033): LHLO instead of HELO and EHLO, and a content is answered once for each recipient accepted. */
+  protocol?: 'smtp' | 'lmtp';
   /** Our own name: the first word of the greeting and of the reply to EHLO. */
   hostname: string;
-  /** What follows the name in the greeting. Default `ESMTP`. */
+  /** What follows the name in the greeting. Default `ESMTP`, or `LMTP`. */
   banner?: string;
   extensions: readonly Extension[];
   maxMessageBytes: number;
@@ -72,13 +76,20 @@ export interface RcptCommand {
 
 /** What a complete content was like. */
 export interface ContentFacts {
-  sizeBytes: number; // dots unstuffed, the end of data not counted
+  sizeBytes: number; // dots unstuffed, the end of data not counted; a line end that BDAT left out counted
   headerBytes: number; // the empty line included; all of it when there is none
   eightBit: boolean;
 }
 
 /** Why a content is not to be had. */
-export type ContentFault = 'bare-line-end' | 'nul' | 'too-large' | 'header-too-large' | 'client-gone' | 'session-ended';
+export type ContentFault =
+  | 'bare-line-end'
+  | 'nul'
+  | 'too-large'
+  | 'header-too-large'
+  | 'reset' // between two chunks of BDAT
+  | 'client-gone'
+  | 'session-ended';
 
 /**
  * What happens in a session. Events marked `?` are questions: the session goes on only after `answer` (or `answerTls`); there is
@@ -93,10 +104,10 @@ export type ServerEvent =
   | { kind: 'hello'; name: string; esmtp: boolean }
   | { kind: 'mail'; mail: MailCommand } // ?
   | { kind: 'rcpt'; rcpt: RcptCommand } // ?
-  /** DATA with at least one recipient accepted. Accepting lets content come. */
+  /** DATA, or the first BDAT, with at least one recipient accepted. Accepting lets content come. */
   | { kind: 'data' } // ?
   | { kind: 'chunk'; bytes: Buffer } // parts of what `receive` was given, not copies
-  /** The content is complete and good. The answer is the reply to the final dot. */
+  /** The content is complete and good. The answer is the reply to the final dot, or to BDAT LAST, with LMTP for every recipient. */
   | { kind: 'content-end'; facts: ContentFacts } // ?
   /** The content that came so far is to be dropped; more may follow on the wire, which is not passed on. */
   | { kind: 'content-abort'; fault: ContentFault }

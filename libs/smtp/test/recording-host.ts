@@ -1,8 +1,8 @@
 import {
   type Answer,
   accept,
-  allExtensions,
   type ContentFacts,
+  type Extension,
   type MailCommand,
   type RcptCommand,
   type Reply,
@@ -32,6 +32,18 @@ export interface HostOptions extends Partial<ServerOptions> {
   refuseAtStart?: Reply;
 }
 
+/** What a dialogue gets that says nothing of extensions. */
+const usual = [
+  'PIPELINING',
+  'SIZE',
+  '8BITMIME',
+  'SMTPUTF8',
+  'DSN',
+  'ENHANCEDSTATUSCODES',
+  'STARTTLS',
+  'AUTH',
+] as const satisfies readonly Extension[];
+
 const answersByLocalPart: Record<string, Answer> = {
   nobody: reject({ code: 550, enhanced: '5.1.1', text: 'No such user' }),
   busy: reject({ code: 451, enhanced: '4.3.0', text: 'Try again later' }),
@@ -58,7 +70,7 @@ export class RecordingHost {
     this.#options = options;
     this.#later = later;
     this.session = new ServerSession(
-      { hostname: 'mx.corp.example', extensions: allExtensions, maxMessageBytes: 100_000, maxRecipients: 10, ...options },
+      { hostname: 'mx.corp.example', extensions: usual, maxMessageBytes: 100_000, maxRecipients: 10, ...options },
       (event) => this.#event(event),
     );
     if (options.site === true) this.session.enableSiteExtension();

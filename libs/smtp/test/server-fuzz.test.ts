@@ -1,8 +1,14 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { allExtensions } from '../src/index.ts';
 import { RecordingHost } from './recording-host.ts';
 
+const chunk = fc
+  .tuple(fc.string({ unit: 'binary-ascii', maxLength: 20 }), fc.constantFrom('', ' LAST'), fc.constantFrom(0, 0, 0, 0, -2, 3))
+  .map(([octets, last, lie]) => `BDAT ${Math.max(0, octets.length + lie)}${last}\r\n${octets}`);
 const pieces = fc.oneof(
+  { weight: 2, arbitrary: chunk },
+  { weight: 1, arbitrary: fc.constantFrom('BDAT 3 LAST\r\nx\r\n', 'BDAT 0 LAST\r\n', 'BDAT 5\r\nab\r\n\r', 'BDAT 99999\r\n', 'BDAT\r\n') },
   {
     weight: 6,
     arbitrary: fc.constantFrom(
@@ -50,7 +56,10 @@ const inputs = fc.array(pieces, { maxLength: 40 }).map((parts) => parts.join('')
 /** Runs a session over the input cut at `cuts`, with TLS brought up whenever it is asked for. */
 function run(input: string, cuts: readonly number[], late: boolean): RecordingHost {
   const answers: (() => void)[] = [];
-  const host = new RecordingHost({ cleartextAuth: true }, late ? (answer) => answers.push(answer) : undefined);
+  const host = new RecordingHost(
+    { cleartextAuth: true, extensions: allExtensions, maxMessageBytes: 50_000 },
+    late ? (answer) => answers.push(answer) : undefined,
+  );
   host.start();
   const bytes = Buffer.from(input, 'latin1');
   const edges = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort((a, b) => a - b);
@@ -79,9 +88,12 @@ test('whatever comes, the session answers in whole lines, in bounds, and does no
 });
 
 test('a session ended from inside any event says nothing more and passes nothing on', () => {
-  const input = Buffer.from('EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n..x\r\n.y\r\nz\r\n.\r\nNOOP\r\nQUIT\r\n');
-  for (let stopAt = 0; stopAt < 30; stopAt++) {
-    const host = new RecordingHost();
+  const envelope = 'MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n';
+  const dots = `${envelope}DATA\r\n..x\r\n.y\r\nz\r\n.\r\n`;
+  const chunks = `${envelope}BDAT 3\r\nx\r\nBDAT 1\r\nyBDAT 3 LAST\r\n\r\nz${envelope}BDAT 2\r\nx\nBDAT 2 LAST\r\n\r\n`;
+  const input = Buffer.from(`EHLO a\r\n${dots}${chunks}NOOP\r\nQUIT\r\n`);
+  for (let stopAt = 0; stopAt < 50; stopAt++) {
+    const host = new RecordingHost({ extensions: allExtensions });
     let seen = 0;
     const after: string[] = [];
     const record = host.events.push.bind(host.events);

@@ -19,15 +19,19 @@ export const Config = z
     ...serviceConfig,
     SMTP_HOST: host.default('127.0.0.1').describe('address of the SMTP listener for mail from anywhere, and of those below'),
     SMTP_PORT: port.describe('its port; 0 takes a free one'),
+    SMTPS_PORT: port.describe('port for the same inside TLS from the first byte; needs a certificate'),
     SUBMISSION_HOST: text.describe('address of the submission listener; default SMTP_HOST'),
     SUBMISSION_PORT: port.describe('its port; needs an account'),
+    SUBMISSIONS_PORT: port.describe('port for submission inside TLS from the first byte (RFC 8314); needs an account and a certificate'),
     SUBMISSION_USER: text.describe('the account that may submit'),
     SUBMISSION_PASSWORD: text.describe('its password'),
     SITE_HOST: text.describe('address of the listener for peer sites; default SMTP_HOST'),
     SITE_PORT: port.describe('its port; needs SITE_SECRET, or SITE_CA with a certificate'),
     SITE_SECRET: text.describe('password of every peer site; its user name is the name of the site'),
     SITE_CA: text.describe('file (PEM) of the authority that signs certificates of peer sites'),
-    TLS_CERT: text.describe('file (PEM) of the certificate for STARTTLS; without it STARTTLS is not offered'),
+    LMTP_HOST: text.describe('address of the LMTP listener; default SMTP_HOST'),
+    LMTP_PORT: port.describe('its port; never 25 (RFC 2033 §5)'),
+    TLS_CERT: text.describe('file (PEM) of the certificate for STARTTLS and implicit TLS; without it neither is offered'),
     TLS_KEY: text.describe('file (PEM) of its key'),
     HTTP_HOST: host.default('127.0.0.1').describe('address of the HTTP API'),
     HTTP_PORT: port.describe('its port; needs API_KEY'),
@@ -46,7 +50,8 @@ export const Config = z
   })
   .superRefine((config, context) => {
     const needs = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message });
-    if (config.SUBMISSION_PORT !== undefined && (config.SUBMISSION_USER === undefined || config.SUBMISSION_PASSWORD === undefined)) {
+    const submits = config.SUBMISSION_PORT !== undefined || config.SUBMISSIONS_PORT !== undefined;
+    if (submits && (config.SUBMISSION_USER === undefined || config.SUBMISSION_PASSWORD === undefined)) {
       needs('SUBMISSION_USER', 'a submission listener needs SUBMISSION_USER and SUBMISSION_PASSWORD');
     }
     if (
@@ -55,6 +60,10 @@ export const Config = z
       (config.SITE_CA === undefined || config.TLS_CERT === undefined)
     ) {
       needs('SITE_SECRET', 'a listener for peer sites needs SITE_SECRET, or SITE_CA with TLS_CERT and TLS_KEY');
+    }
+    if (config.LMTP_PORT === 25) needs('LMTP_PORT', 'port 25 is for SMTP alone');
+    for (const name of ['SUBMISSIONS_PORT', 'SMTPS_PORT'] as const) {
+      if (config[name] !== undefined && config.TLS_CERT === undefined) needs(name, `${name} needs TLS_CERT and TLS_KEY`);
     }
     if ((config.TLS_CERT === undefined) !== (config.TLS_KEY === undefined)) needs('TLS_KEY', 'TLS_CERT and TLS_KEY go together');
     if (config.HTTP_PORT !== undefined && config.API_KEY === undefined) needs('API_KEY', 'the HTTP API needs API_KEY');

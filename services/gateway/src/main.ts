@@ -35,7 +35,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     await Promise.all(waysIn.map((way) => way.close()));
     await line.stop();
   };
-  const listen = async (kind: ListenerKind, host: string | undefined, port: number | undefined) => {
+  const listen = async (kind: ListenerKind, host: string | undefined, port: number | undefined, implicitTls = false) => {
     if (port === undefined) return undefined;
     const { SUBMISSION_USER: user, SUBMISSION_PASSWORD: password, SITE_SECRET: siteSecret } = config;
     const listener = await openSmtpListener({
@@ -47,7 +47,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
       log,
       metrics,
       tell,
-      ...(tls === undefined ? {} : { tls }),
+      ...(tls === undefined ? {} : { tls, implicitTls }),
       ...(kind === 'submission' && user !== undefined && password !== undefined ? { account: { user, password } } : {}),
       ...(kind === 'site' && siteSecret !== undefined ? { siteSecret } : {}),
       limits: {
@@ -64,7 +64,10 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   try {
     const smtp = await listen('mx', undefined, config.SMTP_PORT);
     const submission = await listen('submission', config.SUBMISSION_HOST, config.SUBMISSION_PORT);
+    const smtps = await listen('mx', undefined, config.SMTPS_PORT, true);
+    const submissions = await listen('submission', config.SUBMISSION_HOST, config.SUBMISSIONS_PORT, true);
     const site = await listen('site', config.SITE_HOST, config.SITE_PORT);
+    const lmtp = await listen('lmtp', config.LMTP_HOST, config.LMTP_PORT);
     let http: number | undefined;
     if (config.HTTP_PORT !== undefined && config.API_KEY !== undefined) {
       const gateway = organization.current().settings.gateways.find(({ kind }) => kind === 'http')?.name ?? 'http';
@@ -75,7 +78,17 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     }
     const folders = config.IN_DIR === undefined ? [] : openFolders(config.IN_DIR, { acceptor, organization, log, metrics, tell });
     waysIn.push(...folders.map(({ gateway }) => gateway));
-    log.info('gateway.listening', { smtp, submission, site, http, folders: folders.map(({ name }) => name), adminPort: line.adminPort });
+    log.info('gateway.listening', {
+      smtp,
+      smtps,
+      submission,
+      submissions,
+      site,
+      lmtp,
+      http,
+      folders: folders.map(({ name }) => name),
+      adminPort: line.adminPort,
+    });
     listening = true;
   } catch (error) {
     log.error('gateway.not-listening', { error });

@@ -16,7 +16,7 @@ import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
 import { domainKind, mayRelay, type Who } from './may-relay.ts';
 import { acceptRequest, recipientOf, type SessionFacts, typedAddress } from './smtp-envelope.ts';
-import { isLoopback, plainAddress, type SmtpSettings } from './smtp-listeners.ts';
+import { isLoopback, plainAddress, type SmtpSettings, takesStrangers } from './smtp-listeners.ts';
 
 /** Time limits in milliseconds, RFC 5321 §4.5.3.2. */
 export interface SmtpLimits {
@@ -38,6 +38,8 @@ export interface ConnectionContext {
   log: Log;
   metrics: Pick<Metrics, 'refused' | 'possibleDuplicates'>;
   tell: GatewayLine['tell'] | undefined;
+  /** The connection is inside TLS from its first byte. */
+  secured: TLSSocket | undefined;
   inNetwork: boolean; // the client's address is listed as inside (S1)
   /** @returns the account, and the site it stands for on a site listener; undefined for wrong credentials. */
   authenticate(user: string, password: string): { user: string; peer?: string } | undefined;
@@ -49,6 +51,7 @@ export interface ConnectionContext {
 }
 
 const maxRefusalLines = 10; // logged in one session
+const ofMail: ReadonlySet<string> = new Set(['MAIL', 'RCPT', 'DATA', 'BDAT']);
 
 /** One connection: the socket, its clock, and the engine's questions answered. */
 export class SmtpConnection {
@@ -64,7 +67,7 @@ export class SmtpConnection {
   #closing: number | undefined; // since when our last word is said
   #repliedAt = this.#since;
   #progressAt = this.#since;
-  #contentSince = 0;
+  #contentSince: number | undefined;
   #helo = '';
   #esmtp = false;
   #tls: string | undefined;
@@ -82,6 +85,7 @@ export class SmtpConnection {
     this.#raw = this.#socket = socket;
     this.#context = context;
     this.#address = plainAddress(socket.remoteAddress);
+    if (context.secured !== undefined) this.#tls = protocolOf(context.secured);
     const { settings, snapshot, extensions } = context;
     const { limits } = snapshot.settings;
     this.#session = new ServerSession(
@@ -92,8 +96,11 @@ export class SmtpConnection {
         maxMessageBytes: limits.messageBytes,
         maxHeaderBytes: limits.headerBytes,
         maxRecipients: limits.recipientsPerMessage,
-        requireAuth: settings.listener !== 'mx' || settings.requireAuthentication,
+        protocol: settings.listener === 'lmtp' ? 'lmtp' : 'smtp',
+        requireAuth: !takesStrangers(settings.listener) || settings.requireAuthentication,
         requireTls: settings.requireTls,
+        maxErrors: settings.maxErrors,
+        secure: context.secured !== undefined,
         cleartextAuth: isLoopback(plainAddress(socket.localAddress)),
       },
       (event) => this.#on(event),
@@ -138,9 +145,12 @@ export class SmtpConnection {
     }
     if (this.#session.waitsForHost) return;
     if (this.#session.inContent) {
+      // Octets of a refused BDAT come without the host having begun anything.
+      this.#contentSince ??= now;
       if (now - this.#contentSince > limits.dataMs) this.#session.end(replies.timedOut);
       return;
     }
+    this.#contentSince = undefined;
     if (now - this.#repliedAt > limits.commandMs || now - this.#progressAt > limits.idleMs) {
       if (this.#session.awaitsTls) this.destroy();
       else this.#session.end(replies.timedOut);
@@ -266,6 +276,7 @@ export class SmtpConnection {
       gateway: this.#context.settings.name,
       address: this.#address,
       helo: this.#helo,
+      lmtp: this.#context.settings.listener === 'lmtp',
       esmtp: this.#esmtp,
       tls: this.#tls,
       user: this.#user,
@@ -337,9 +348,8 @@ export class SmtpConnection {
     raw.off('end', this.#onEnd);
     this.#user = this.#peer = undefined;
     this.#context.startTls(raw, (secured) => {
-      const { name } = secured.getCipher();
       this.#socket = secured;
-      this.#tls = `${secured.getProtocol() ?? 'TLS'} ${name}`;
+      this.#tls = protocolOf(secured);
       this.#listen(secured);
       secured.on('close', this.#onClose);
       this.#session.tlsStarted();
@@ -354,7 +364,7 @@ export class SmtpConnection {
     const { metrics, log, settings, tell } = this.#context;
     metrics.refused.inc({ gateway: settings.name, code: String(reply.code) });
     this.#counts.refused += 1;
-    if (command !== 'MAIL' && command !== 'RCPT' && command !== 'DATA') return;
+    if (!ofMail.has(command)) return;
     tell?.({ at: Date.now(), event: 'refused', recipients: command === 'RCPT' ? 1 : this.#recipients.length, ...told(reply) });
     if (this.#counts.refused > maxRefusalLines) return;
     log.info('mail.refused', { gateway: settings.name, peer: this.#address, command, code: reply.code, ...told(reply) });
@@ -387,6 +397,10 @@ export class SmtpConnection {
   #release(): void {
     if (--this.#holds === 0 && !this.#socket.destroyed) this.#socket.resume();
   }
+}
+
+function protocolOf(secured: TLSSocket): string {
+  return `${secured.getProtocol() ?? 'TLS'} ${secured.getCipher().name}`;
 }
 
 function told({ enhanced, text }: Reply): { status?: string; reason: string } {

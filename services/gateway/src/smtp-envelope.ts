@@ -9,6 +9,7 @@ export interface SessionFacts {
   gateway: string;
   address: string; // the client's
   helo: string;
+  lmtp: boolean;
   esmtp: boolean;
   tls: string | undefined; // protocol and cipher
   user: string | undefined; // who authenticated
@@ -79,7 +80,8 @@ function trust({ user, peer, inside }: SessionFacts, mail: MailCommand): Pick<Or
 }
 
 /** The `with` keyword: RFC 3848, RFC 6531 §4.3. */
-function protocol({ esmtp, tls, user }: SessionFacts, { smtputf8 }: MailCommand): string {
+function protocol({ lmtp, esmtp, tls, user }: SessionFacts, { smtputf8 }: MailCommand): string {
   if (!esmtp && tls === undefined && user === undefined) return 'SMTP';
-  return `${smtputf8 ? 'UTF8SMTP' : 'ESMTP'}${tls === undefined ? '' : 'S'}${user === undefined ? '' : 'A'}`;
+  const base = smtputf8 ? `UTF8${lmtp ? 'LMTP' : 'SMTP'}` : lmtp ? 'LMTP' : 'ESMTP';
+  return `${base}${tls === undefined ? '' : 'S'}${user === undefined ? '' : 'A'}`;
 }

@@ -5,7 +5,16 @@ import { type Reply, replies } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, GatewayLine } from './accept.ts';
 import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
-import { type ListenerKind, listenerExtensions, listenerSettings, networks, peerSite, plainAddress, sameSecret } from './smtp-listeners.ts';
+import {
+  type ListenerKind,
+  listenerExtensions,
+  listenerSettings,
+  networks,
+  peerSite,
+  plainAddress,
+  sameSecret,
+  takesStrangers,
+} from './smtp-listeners.ts';
 
 export interface SmtpListenerOptions {
   kind: ListenerKind;
@@ -18,6 +27,8 @@ export interface SmtpListenerOptions {
   tell?: GatewayLine['tell'];
   /** PEM texts; without them STARTTLS is not offered. `ca` verifies certificates of peer sites. */
   tls?: { key: string; cert: string; ca?: string };
+  /** TLS from the first byte (RFC 8314 §3): SUBMISSIONS, SMTPS. Needs `tls`. */
+  implicitTls?: boolean;
   /** The account of a submission listener. */
   account?: { user: string; password: string };
   /** Password of every peer site; its user name is the site's. */
@@ -45,7 +56,7 @@ export const defaultSmtpLimits: SmtpLimits = {
  * Listens for SMTP. Connections over the limits of the organization file hear 421 and cost nothing more; a client that is slow
  * costs its socket.
  *
- * @throws the system's error when the port cannot be had, OpenSSL's when key and certificate do not fit.
+ * @throws Error for implicit TLS without a certificate, the system's error when the port cannot be had, OpenSSL's when key and certificate do not fit.
  */
 export async function openSmtpListener(options: SmtpListenerOptions): Promise<SmtpListener> {
   const { kind, acceptor, organization, log, metrics } = options;
@@ -58,44 +69,71 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
   let stopping = false;
   let emptied: (() => void) | undefined;
 
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+  const handshakes = new Set<Socket>(); // of implicit TLS
+  const implicit = options.implicitTls === true ? secure : undefined;
+  if (options.implicitTls === true && secure === undefined) throw new Error('implicit TLS needs a certificate');
+
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (raw) => {
     const snapshot = organization.current();
     const settings = listenerSettings(kind, snapshot);
-    const address = plainAddress(socket.remoteAddress);
+    const address = plainAddress(raw.remoteAddress);
     const mine = perClient.get(address) ?? 0;
-    const refusal = refusalAtConnect(served >= settings.maxSessions || mine >= settings.maxSessionsPerClient);
+    const tooMany = served >= settings.maxSessions || mine >= settings.maxSessionsPerClient;
+    const refusal = refusalAtConnect(tooMany);
+    // A handshake only to be turned away would cost more than the mail.
+    if (implicit !== undefined && (tooMany || stopping)) return void raw.destroy();
     const serves = refusal === undefined; // those who are turned away take nobody's place
     if (serves) {
       served += 1;
       perClient.set(address, mine + 1);
       metrics.sessions.inc({ name: settings.name });
     }
-    const connection = new SmtpConnection(socket, {
-      settings,
-      snapshot,
-      extensions: listenerExtensions(settings, secure !== undefined, hasAccounts),
-      acceptor,
-      limits,
-      log,
-      metrics,
-      tell: options.tell,
-      inNetwork: kind === 'mx' && networks(settings.insideNetworks)(address),
-      authenticate: (user, password) => authenticate(options, snapshot, user, password),
-      startTls: (raw, up) => secure?.start(raw, up),
-      siteOf: (secured) => (kind === 'site' ? siteOfCertificate(secured, snapshot) : undefined),
-      closed: () => {
-        connections.delete(connection);
-        if (connections.size === 0) emptied?.();
-        if (!serves) return;
-        served -= 1;
-        const left = (perClient.get(address) ?? 1) - 1;
-        if (left > 0) perClient.set(address, left);
-        else perClient.delete(address);
-        metrics.sessions.dec({ name: settings.name });
-      },
+    const gone = () => {
+      if (!serves) return;
+      served -= 1;
+      const left = (perClient.get(address) ?? 1) - 1;
+      if (left > 0) perClient.set(address, left);
+      else perClient.delete(address);
+      metrics.sessions.dec({ name: settings.name });
+    };
+    const talk = (socket: Socket, secured?: TLSSocket) => {
+      const connection = new SmtpConnection(socket, {
+        settings,
+        snapshot,
+        extensions: listenerExtensions(settings, secure !== undefined, hasAccounts),
+        acceptor,
+        limits,
+        log,
+        metrics,
+        tell: options.tell,
+        inNetwork: takesStrangers(kind) && networks(settings.insideNetworks)(address),
+        secured,
+        authenticate: (user, password) => authenticate(options, snapshot, user, password),
+        startTls: (clear, up) => secure?.start(clear, up),
+        siteOf: (peer) => (kind === 'site' ? siteOfCertificate(peer, snapshot) : undefined),
+        closed: () => {
+          connections.delete(connection);
+          if (connections.size === 0) emptied?.();
+          gone();
+        },
+      });
+      connections.add(connection);
+      connection.start(refusal);
+    };
+    if (implicit === undefined) return talk(raw);
+    let talking = false;
+    handshakes.add(raw);
+    raw.on('error', () => {});
+    raw.once('close', () => {
+      handshakes.delete(raw);
+      if (!talking) gone();
     });
-    connections.add(connection);
-    connection.start(refusal);
+    implicit.start(raw, (secured) => {
+      handshakes.delete(raw);
+      talking = true;
+      talk(secured, secured);
+    });
+    return undefined;
   });
 
   function refusalAtConnect(tooMany: boolean): Reply | undefined {
@@ -139,6 +177,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
       const empty = new Promise<void>((resolve) => {
         emptied = resolve;
       });
+      for (const raw of handshakes) raw.destroy();
       for (const connection of connections) connection.drain();
       if (connections.size > 0) {
         const late = setTimeout(() => {

@@ -3,7 +3,12 @@ import { BlockList, isIPv6 } from 'node:net';
 import type { GatewaySettings, OrganizationSnapshot } from '@mailrail/organization';
 import type { Extension } from '@mailrail/smtp';
 
-export type ListenerKind = 'mx' | 'submission' | 'site';
+export type ListenerKind = 'mx' | 'submission' | 'site' | 'lmtp';
+
+/** Mail from anybody, or from a neighbour that hands over: no AUTH unless the settings want it. */
+export function takesStrangers(kind: ListenerKind): boolean {
+  return kind === 'mx' || kind === 'lmtp';
+}
 export type SmtpSettings = GatewaySettings & { kind: 'smtp' };
 
 /** What the organization file says of a listener; a listener it does not name has the defaults. */
@@ -18,22 +23,26 @@ export function listenerSettings(kind: ListenerKind, { settings }: Pick<Organiza
     insideNetworks: [],
     maxSessions: 400,
     maxSessionsPerClient: 400,
+    maxErrors: 20,
+    withhold: [],
   };
 }
 
-/** What a listener offers. An MX has no use for AUTH: its mail is anonymous, and a password there is one more thing to guess at. */
+/** What a listener offers. An MX or LMTP listener has no use for AUTH: its mail is anonymous, and a password there is one more thing to guess at. */
 export function listenerExtensions(settings: SmtpSettings, hasCertificate: boolean, hasAccounts: boolean): readonly Extension[] {
-  const auth = hasAccounts && (settings.listener !== 'mx' || settings.requireAuthentication);
-  return [
+  const auth = hasAccounts && (!takesStrangers(settings.listener) || settings.requireAuthentication);
+  const possible: readonly Extension[] = [
     'PIPELINING',
     'SIZE',
     '8BITMIME',
     'SMTPUTF8',
     'DSN',
     'ENHANCEDSTATUSCODES',
+    'CHUNKING',
     ...(hasCertificate ? (['STARTTLS'] as const) : []),
     ...(auth ? (['AUTH'] as const) : []),
   ];
+  return possible.filter((extension) => !settings.withhold.includes(extension));
 }
 
 /** The site a name means: one of the organization's other sites, in the organization's spelling; undefined for any other name. */

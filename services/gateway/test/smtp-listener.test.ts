@@ -85,7 +85,7 @@ describe('mx', () => {
     const talk = await Talk.to(await open());
     expect(await talk.reply()).toBe('220 ex1.corp.example ESMTP');
     expect(await talk.say('EHLO client.example')).toBe(
-      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250 ENHANCEDSTATUSCODES',
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250 CHUNKING',
     );
     const answer = await talk.mail({ to: ['ada@corp.example', 'partner@relay.example', 'postmaster'], content: '..stuffed\r\n' });
     const [mail] = mails();
@@ -189,6 +189,174 @@ describe('mx', () => {
     expect(await talk.mail({ content: `${'x'.repeat(1_022)}\r\n`.repeat(1_030) })).toMatch(/^552 5\.3\.4/);
     expect(mails()).toEqual([]);
     expect(acceptor.inHand).toBe(0);
+  });
+});
+
+describe('BDAT', () => {
+  const envelope = async (talk: Talk) => {
+    await talk.say('MAIL FROM:<zoe@elsewhere.example>');
+    await talk.say('RCPT TO:<ada@corp.example>');
+  };
+
+  test('a mail in chunks is durable when its last chunk is answered, and its bytes are untouched', async () => {
+    const talk = await Talk.hello(await open());
+    await envelope(talk);
+    talk.send('BDAT 14\r\nSubject: x\r\n\r\nBDAT 11\r\n.\r\n..two\r\n\r');
+    expect(await talk.reply()).toBe('250 2.0.0 14 octets received');
+    expect(await talk.reply()).toBe('250 2.0.0 11 octets received');
+    expect(mails()).toEqual([]);
+    talk.send('BDAT 1 LAST\r\n\n');
+    expect(await talk.reply()).toBe(`250 2.0.0 Ok: queued as ${mails()[0]?.rootId}`);
+    expect(await stored()).toMatch(/\r\nSubject: x\r\n\r\n\.\r\n\.\.two\r\n\r\n$/);
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(acceptor.inHand).toBe(0);
+  });
+
+  test('10 MB in chunks of 1 MB stream to the store', async () => {
+    const talk = await Talk.hello(await open());
+    await envelope(talk);
+    talk.send('BDAT 2\r\n\r\n'); // no header block
+    expect(await talk.reply()).toMatch(/^250/);
+    const chunk = `${'x'.repeat(1_022)}\r\n`.repeat(1_024);
+    for (let count = 0; count < 10; count++) {
+      talk.send(`BDAT ${chunk.length}${count === 9 ? ' LAST' : ''}\r\n${chunk}`);
+      expect(await talk.reply()).toMatch(/^250 2\.0\.0/);
+    }
+    expect(mails()[0]?.content.sizeBytes).toBeGreaterThan(10 * chunk.length);
+    expect((await stored()).endsWith(chunk.repeat(10))).toBe(true);
+  });
+
+  test('a chunk over the limit: its octets are swallowed, nothing is kept, the session goes on', async () => {
+    const talk = await Talk.hello(await open({ settings: { limits: { messageBytes: '1MB' } } }));
+    await envelope(talk);
+    talk.send(`BDAT 10\r\nSubject:\r\nBDAT 1048577 LAST\r\n${'QUIT\r\n'.repeat(174_762)}QUIT\n`);
+    expect(await talk.reply()).toMatch(/^250/);
+    expect(await talk.reply()).toMatch(/^552 5\.3\.4/);
+    expect(acceptor.inHand).toBe(0);
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(mails()).toHaveLength(1);
+  });
+
+  test.each([
+    ['inside a chunk', 'BDAT 100\r\nSubject: x\r\n'],
+    ['between two chunks', 'BDAT 12\r\nSubject: x\r\n'],
+    ['behind a chunk that announced the last', 'BDAT 13 LAST\r\nSubject: x\r\n'],
+  ])('a client that leaves %s: nothing is kept', async (_, bytes) => {
+    const talk = await Talk.hello(await open());
+    await envelope(talk);
+    talk.send(bytes);
+    await waitFor(() => acceptor.inHand === 1, { what: 'the mail begun' });
+    talk.destroy();
+    await session();
+    expect(acceptor.inHand).toBe(0);
+    expect(mails()).toEqual([]);
+  });
+
+  test('RSET between two chunks drops what came', async () => {
+    const talk = await Talk.hello(await open());
+    await envelope(talk);
+    talk.send('BDAT 3\r\n1\r\n');
+    await talk.reply();
+    expect(acceptor.inHand).toBe(1);
+    expect(await talk.say('RSET')).toMatch(/^250/);
+    expect(acceptor.inHand).toBe(0);
+  });
+
+  test.each([
+    ['chunks that do not end', 'BDAT 12\r\nSubject: x\r\n'],
+    ['octets that do not come', 'BDAT 100\r\nSubject: x\r\n'],
+  ])('%s: 421 by the time limit of a content', async (_, bytes) => {
+    const talk = await Talk.hello(await open({ limits: { dataMs: 100 } }));
+    await envelope(talk);
+    talk.send(bytes);
+    let answer = await talk.reply();
+    if (answer.startsWith('250')) answer = await talk.reply();
+    expect(answer).toMatch(/^421 4\.4\.2/);
+    expect(acceptor.inHand).toBe(0);
+  });
+
+  test('octets of a refused chunk that do not come: 421, too', async () => {
+    const talk = await Talk.hello(await open({ limits: { dataMs: 100 } }));
+    talk.send('BDAT 100 LAST\r\n');
+    expect(await talk.reply()).toMatch(/^421 4\.4\.2/);
+  });
+
+  test('the acceptor takes nothing now: the chunks are swallowed and hear why', async () => {
+    const talk = await Talk.hello(await open({ accepting: { maxInHandPerClient: 1 } }));
+    const other = await Talk.hello(listeners[0]?.port ?? 0);
+    await envelope(other);
+    await other.say('DATA');
+    await envelope(talk);
+    talk.send('BDAT 6\r\nQUIT\r\nBDAT 0 LAST\r\n');
+    expect(await talk.reply()).toMatch(/^451 4\.3\.2/);
+    expect(await talk.reply()).toMatch(/^451 4\.3\.2/);
+    expect(await talk.say('NOOP')).toMatch(/^250/);
+  });
+
+  test('a listener may withhold it: then it is neither offered nor known', async () => {
+    const gateways = [{ name: 'smtp', kind: 'smtp' as const, withhold: ['CHUNKING' as const, 'DSN' as const] }];
+    const talk = await Talk.hello(await open({ settings: { gateways } }));
+    expect(await talk.say('EHLO client.example')).not.toMatch(/CHUNKING|DSN/);
+    expect(await talk.say('MAIL FROM:<zoe@elsewhere.example> RET=HDRS')).toMatch(/^555/);
+    expect(await talk.say('BDAT 0 LAST')).toMatch(/^502 5\.5\.1/);
+  });
+});
+
+describe('LMTP', () => {
+  test('one answer for each recipient, and none before the mail is durable', async () => {
+    const talk = await Talk.to(await open({ kind: 'lmtp' }));
+    expect(await talk.reply()).toBe('220 ex1.corp.example LMTP');
+    expect(await talk.say('LHLO postfix.example')).toBe(
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250 CHUNKING',
+    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    line.gate = promise;
+    talk.send(
+      'MAIL FROM:<zoe@elsewhere.example>\r\nRCPT TO:<ada@corp.example>\r\nRCPT TO:<x@foreign.example>\r\nRCPT TO:<ben@corp.example>\r\nDATA\r\n',
+    );
+    expect([await talk.reply(), await talk.reply(), await talk.reply(), await talk.reply(), await talk.reply()]).toEqual(
+      ['250', '250', '550', '250', '354'].map((code) => expect.stringMatching(`^${code}`)),
+    );
+    let answered = false;
+    const first = talk.say('Subject: x\r\n\r\n.').finally(() => {
+      answered = true;
+    });
+    await waitFor(() => line.published === 1, { what: 'the mail published' });
+    await (await Talk.to(listeners[0]?.port ?? 0)).reply(); // others are served meanwhile
+    expect(answered).toBe(false);
+    resolve();
+    const one = await first;
+    expect(one).toBe(`250 2.0.0 Ok: queued as ${mails()[0]?.rootId}`);
+    expect(await talk.reply()).toBe(one);
+    expect(mails()[0]).toMatchObject({
+      recipients: [{ address: 'SMTP:ada@corp.example' }, { address: 'SMTP:ben@corp.example' }],
+      origin: { gateway: 'lmtp', dialect: 'smtp', helo: 'postfix.example', authenticated: false, trust: 'outside' },
+    });
+    expect(await stored()).toContain('\twith LMTP id ');
+    expect(await talk.say('QUIT')).toMatch(/^221/);
+    await talk.end();
+  });
+
+  test('not confirmed: every recipient hears 451', async () => {
+    const talk = await Talk.to(await open({ kind: 'lmtp' }));
+    await talk.reply();
+    await talk.say('LHLO postfix.example');
+    line.verdict = () => 'unconfirmed';
+    talk.send('MAIL FROM:<>\r\nRCPT TO:<ada@corp.example>\r\nRCPT TO:<ben@corp.example>\r\nBDAT 3 LAST\r\nx\r\n');
+    for (let count = 0; count < 3; count++) expect(await talk.reply()).toMatch(/^250/);
+    expect(await talk.reply()).toMatch(/^451 4\.3\.0/);
+    expect(await talk.reply()).toMatch(/^451 4\.3\.0/);
+    expect(await talk.say('NOOP')).toMatch(/^250/);
+    expect((await metrics.refused.get()).values).toMatchObject([{ labels: { gateway: 'lmtp', code: '451' } }]);
+  });
+
+  test('a listed neighbour is inside', async () => {
+    const gateways = [{ name: 'local', kind: 'smtp' as const, listener: 'lmtp' as const, insideNetworks: ['127.0.0.0/8'] }];
+    const talk = await Talk.to(await open({ kind: 'lmtp', settings: { gateways } }));
+    await talk.reply();
+    await talk.say('LHLO postfix.example');
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(mails()[0]?.origin).toMatchObject({ gateway: 'local', trust: 'inside' });
   });
 });
 
@@ -426,6 +594,78 @@ describe('TLS', () => {
     await talk.startTls();
     await talk.say('EHLO client.example');
     expect(await talk.mail()).toMatch(/^250/);
+  });
+});
+
+describe('implicit TLS', () => {
+  const account = { user: 'app', password: 'correct horse' };
+  const secured = async (port: number) => {
+    const talk = await Talk.to(port);
+    await talk.startTls();
+    return talk;
+  };
+
+  test('the greeting comes inside TLS, STARTTLS is neither offered nor known, AUTH is safe', async () => {
+    const talk = await secured(await open({ kind: 'submission', account, tls, implicitTls: true }));
+    expect(await talk.reply()).toBe('220 ex1.corp.example ESMTP');
+    const hello = await talk.say('EHLO client.example');
+    expect(hello).toContain('AUTH PLAIN LOGIN');
+    expect(hello).not.toContain('STARTTLS');
+    expect(await talk.say('STARTTLS')).toMatch(/^503 5\.5\.1/);
+    expect(await talk.mail()).toMatch(/^530/);
+    expect(await talk.say(plain('app', 'correct horse'))).toMatch(/^235/);
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(await stored()).toMatch(/\twith ESMTPSA \(TLSv1\.3 [A-Z0-9_]+\) id /);
+    await talk.say('QUIT');
+    await talk.end();
+    expect((await session()).fields).toMatchObject({ tls: true, authenticated: true, mails: 1 });
+    expect(listeners[0]?.sessions).toBe(0);
+  });
+
+  test('SMTPS for strangers; a listener that requires TLS has it', async () => {
+    const gateways = [{ name: 'smtp', kind: 'smtp' as const, requireTls: true }];
+    const talk = await secured(await open({ tls, implicitTls: true, settings: { gateways } }));
+    await talk.reply();
+    await talk.say('EHLO client.example');
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(await stored()).toContain('\twith ESMTPS (');
+  });
+
+  test.each([
+    ['clear text', 'EHLO client.example\r\nMAIL FROM:<zoe@elsewhere.example>\r\n'],
+    ['garbage', '\x16\x03\x01\xff\xff' + '\0'.repeat(300)],
+  ])('%s instead of a handshake: closed without a word, its place is free again', async (_, bytes) => {
+    const port = await open({ tls, implicitTls: true });
+    const talk = await Talk.to(port);
+    talk.send(bytes);
+    await talk.end();
+    await waitFor(() => listeners[0]?.sessions === 0, { what: 'the session gone' });
+    expect(logged.map(({ event }) => event)).toContain('gateway.tls-failed');
+  });
+
+  test('a handshake that does not come ends, by time or because the service stops', async () => {
+    const port = await open({ tls, implicitTls: true, limits: { commandMs: 100 } });
+    const late = await Talk.to(port);
+    await late.end();
+    await waitFor(() => listeners[0]?.sessions === 0, { what: 'the session gone' });
+    await open({ tls, implicitTls: true });
+    const waiting = await Talk.to(listeners[1]?.port ?? 0);
+    await waitFor(() => listeners[1]?.sessions === 1, { what: 'the connection seen' });
+    await listeners[1]?.close();
+    await waiting.end();
+  });
+
+  test('too many sessions: closed before a handshake is paid for', async () => {
+    const gateways = [{ name: 'smtp', kind: 'smtp' as const, maxSessions: 1 }];
+    const port = await open({ tls, implicitTls: true, settings: { gateways } });
+    const one = await secured(port);
+    await one.reply();
+    await expect(secured(port)).rejects.toThrow();
+    expect(await one.say('NOOP')).toMatch(/^250/);
+  });
+
+  test('without a certificate it is not opened', async () => {
+    await expect(open({ implicitTls: true })).rejects.toThrow('needs a certificate');
   });
 });
 

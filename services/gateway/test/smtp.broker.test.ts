@@ -19,7 +19,7 @@ let vhost: Vhost;
 let redis: TestRedis;
 let proxy: TcpProxy;
 let gateway: ChildProcess;
-let ports: { smtp: number; submission: number; site: number; adminPort: number };
+let ports: { smtp: number; submission: number; site: number; lmtp: number; adminPort: number };
 
 /** The gateway as a process of its own, its broker behind a proxy that can fail. */
 beforeAll(async () => {
@@ -50,6 +50,7 @@ beforeAll(async () => {
       SUBMISSION_USER: 'app',
       SUBMISSION_PASSWORD: 'secret',
       SITE_PORT: '0',
+      LMTP_PORT: '0',
       SITE_SECRET: 'between sites',
     },
   });
@@ -119,6 +120,19 @@ test('submission and a peer site', async () => {
   expect(await peer.mail({ parameters })).toMatch(/^250/);
   const bag = await take(queueName('mts-out'));
   expect(OutboundMail.schema.parse(bag.mails[0])).toMatchObject({ hop: 1, origin: { gateway: 'site', trust: 'outside' } });
+}, 30_000);
+
+test('LMTP: two recipients, two answers, one mail in the queue', async () => {
+  const talk = await Talk.to(ports.lmtp);
+  await talk.reply();
+  await talk.say('LHLO postfix.example');
+  talk.send('MAIL FROM:<>\r\nRCPT TO:<ada@corp.example>\r\nRCPT TO:<ben@corp.example>\r\nBDAT 14 LAST\r\nSubject: x\r\n\r\n');
+  for (let count = 0; count < 3; count++) expect(await talk.reply()).toMatch(/^250/);
+  const answers = [await talk.reply(), await talk.reply()];
+  const mail = ForeignMessage.schema.parse((await take(queueName('gateway.in'))).mails[0]);
+  expect(answers).toEqual(Array.from({ length: 2 }, () => `250 2.0.0 Ok: queued as ${mail.rootId}`));
+  expect(mail).toMatchObject({ sender: null, recipients: [{ address: 'SMTP:ada@corp.example' }, { address: 'SMTP:ben@corp.example' }] });
+  expect(await stored(mail)).toMatch(/with LMTP id .*\r\nSubject: x\r\n\r\n$/s);
 }, 30_000);
 
 test('the broker is gone: 421 at connect, and it recovers alone', async () => {

@@ -25,8 +25,10 @@ export async function lookAtPorts(usual: Readonly<Record<string, number>>, line:
 function portsOf(line: Endpoints): Set<number> {
   const urls = [
     line.smtp,
+    ...(line.lmtp === undefined ? [] : [line.lmtp]),
     line.http,
     line.submission.url,
+    ...(line.submissions === undefined ? [] : [line.submissions]),
     line.sink,
     line.siteListener,
     line.amqp,
