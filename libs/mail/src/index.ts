@@ -15,5 +15,6 @@ export * from './report.ts';
 export * from './report-input.ts';
 export * from './return-path.ts';
 export * from './status.ts';
+export * from './typed/index.ts';
 export * from './utf8-address.ts';
 export * from './xtext.ts';
