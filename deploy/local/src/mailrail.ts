@@ -1,3 +1,4 @@
+import { address } from './commands/address.ts';
 import type { Command } from './commands/command.ts';
 import { doctor } from './commands/doctor.ts';
 import { mailbox } from './commands/mailbox.ts';
@@ -7,7 +8,7 @@ import { trace } from './commands/trace.ts';
 import { reasonOf } from './error-code.ts';
 import { UsageError } from './options.ts';
 
-const commands: Record<string, Command> = { resolve, mailbox, trace, doctor, topology };
+const commands: Record<string, Command> = { resolve, address, mailbox, trace, doctor, topology };
 
 const list = `npm run mailrail -- COMMAND [options]
 

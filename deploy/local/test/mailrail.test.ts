@@ -41,7 +41,7 @@ describe('the command line', () => {
   test.each([[[]], [['help']], [['--help']]])('%j lists the commands', async (argv) => {
     const { code, stdout } = await mailrail(...argv);
     expect(code).toBe(0);
-    for (const name of ['resolve', 'mailbox', 'trace', 'doctor', 'topology']) expect(stdout).toContain(`\n  ${name} `);
+    for (const name of ['resolve', 'address', 'mailbox', 'trace', 'doctor', 'topology']) expect(stdout).toContain(`\n  ${name} `);
   });
   test('help on a command has its options and an example', async () => {
     const { stdout } = await mailrail('resolve', '--help');
@@ -79,6 +79,27 @@ describe('mailbox', () => {
   });
   test('an empty one is nothing found', async () => {
     expect((await mailrail('mailbox', 'ben@corp.example', '--data', data)).code).toBe(1);
+  });
+});
+
+describe('address', () => {
+  test('shows every form, and why', async () => {
+    const { code, stdout } = await mailrail('address', '--data', data, 'notes:CN=Ada Ex/O=Acme@DOM');
+    expect(code).toBe(0);
+    expect(stdout).toContain('typed        NOTES:Ada Ex/Acme@DOM\n');
+    expect(stdout).toContain('IMCEANOTES-Ada+20Ex_Acme+40DOM@corp.example\n');
+    expect(stdout).toContain('dda:NOTES=Ada Ex/Acme(a)DOM;');
+    expect(stdout).toContain('no entry has this address');
+  });
+  test('says what the directory has', async () => {
+    const { stdout } = await mailrail('address', '--data', data, '--json', 'ada@corp.example');
+    expect(JSON.parse(stdout)).toContainEqual(expect.objectContaining({ form: 'proxy' }));
+  });
+  test('says what is wrong with one', async () => {
+    expect(await mailrail('address', '--data', data, 'MS:NET/PO')).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('it has 2 parts between slashes, not NETWORK/POSTOFFICE/MAILBOX'),
+    });
   });
 });
 

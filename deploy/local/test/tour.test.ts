@@ -11,13 +11,13 @@ const mail = (address: string): End => ({ where: 'mailbox', address, what: 'mail
 describe('a sample', () => {
   test.each(samples.map((sample) => [sample.name, sample] as const))('%s is a message of this run, in CRLF', (_, sample) => {
     const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
-    expect(text).toContain(`\r\nMessage-ID: ${messageIdOf(sample, 'r1')}\r\n`);
+    expect(text).toContain(`\r\n${sample.way === 'sgw' ? 'X-' : ''}Message-ID: ${messageIdOf(sample, 'r1')}\r\n`);
     expect(text).toContain('\r\nDate: Mon, 02 Nov 2026 10:00:00 +0000\r\n');
     expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
     expect(text).toMatch(/\r\n\r\n/);
   });
   test('every way in is on the tour', () => {
-    expect(new Set(samples.map(({ way }) => way))).toEqual(new Set(['SMTP', 'submission', 'HTTP', 'pickup', 'replay']));
+    expect(new Set(samples.map(({ way }) => way))).toEqual(new Set(['SMTP', 'submission', 'HTTP', 'pickup', 'replay', 'bsmtp', 'sgw']));
   });
 });
 

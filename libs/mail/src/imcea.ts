@@ -1,8 +1,10 @@
 import { splitAddress } from './address.ts';
+import { fromUtf8 } from './typed/printable-string.ts';
 
 /**
  * A typed address of another system as a mailbox of a domain of ours, as Exchange wrote it (MS-OXCMAIL 2.1.3.1.8):
  * letters, digits, `-` and `=` stay, `/` becomes `_`, everything else `+` and two hex digits (bytes of its UTF-8).
+ * The first hyphen ends the type, so that an address whose type has one cannot be read again.
  *
  * @param domain a domain of ours; only for such a domain is the form decoded again.
  */
@@ -17,7 +19,7 @@ export function imceaMailbox(address: string, domain: string): string {
   return `IMCEA${type}-${encoded}@${domain}`;
 }
 
-/** @returns the typed address in the local part of such a mailbox, or `undefined` when it is none. */
+/** @returns the typed address in the local part of such a mailbox, or `undefined` when it is none, or would end a line. */
 export function imceaAddress(localPart: string): string | undefined {
   const [, type, encoded] = /^imcea([a-z0-9]{1,16})-((?:[a-z0-9=_-]|\+[0-9a-f]{2})*)$/i.exec(localPart) ?? [];
   if (type === undefined || encoded === undefined) return undefined;
@@ -29,5 +31,6 @@ export function imceaAddress(localPart: string): string | undefined {
       i += 2;
     } else bytes.push(character === '_' ? 0x2f : character.charCodeAt(0));
   }
-  return `${type.toUpperCase()}:${Buffer.from(bytes).toString('utf8')}`;
+  const value = fromUtf8(Buffer.from(bytes));
+  return value === undefined || /[\r\n\0]/.test(value) ? undefined : `${type.toUpperCase()}:${value}`;
 }

@@ -42,6 +42,8 @@ export interface AcceptRequest {
   rootId?: string;
   /** Fields that leave the header block on the way in, lower case: `bcc` of a pickup file. */
   removeFields?: readonly string[];
+  /** Not an Internet message yet: its bytes are kept as they are, and the translator writes what stands before a message. */
+  foreign?: boolean;
   site?: FromSite;
 }
 
@@ -154,19 +156,24 @@ export function openAcceptor(options: AcceptorOptions): Acceptor {
     const snapshot = organization.current();
     const facts: MailFacts = mailFacts(request, hop, snapshot.version, now() + snapshot.settings.schedule.expireAfter);
     const only = facts.recipients.length === 1 ? facts.recipients[0]?.address : undefined;
-    const first = firstLines({
-      sender: request.sender,
-      from: request.received,
-      by: snapshot.hostname,
-      rootId: facts.rootId,
-      at: request.origin.at,
-      ...(only === undefined ? {} : { onlyRecipient: only }),
-    });
+    const isForeign = request.foreign === true;
+    const first = isForeign
+      ? nothingFirst
+      : firstLines({
+          sender: request.sender,
+          from: request.received,
+          by: snapshot.hostname,
+          rootId: facts.rootId,
+          at: request.origin.at,
+          ...(only === undefined ? {} : { onlyRecipient: only }),
+        });
+    const filter = new HeaderFilter(new Set(request.removeFields), ourNames(snapshot));
+    filter.ended = isForeign;
     const contents: Contents = openContents({
       store: options.contents,
       key: { rootId: facts.rootId, form: facts.form },
       first: first.bytes,
-      filter: new HeaderFilter(new Set(request.removeFields), ourNames(snapshot)),
+      filter,
       limits: snapshot.settings.limits,
       collectBytes: options.collectBytes ?? 262_144,
     });
@@ -266,6 +273,7 @@ export function openAcceptor(options: AcceptorOptions): Acceptor {
 }
 
 const maxHops = 255;
+const nothingFirst = { bytes: Buffer.alloc(0), relayOffset: 0 };
 
 function refused(cause: Refused['cause'], reply: Reply): Refused {
   return { ok: false, cause, reply };

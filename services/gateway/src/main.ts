@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isFileDialect } from '@mailrail/foreign';
 import { ConfigError, loadConfig, openGatewayLine, openStage, type Running, runAsProcess } from '@mailrail/pipeline';
 import { openAcceptor } from './accept.ts';
 import { Config } from './config.ts';
@@ -100,12 +101,12 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
 
 type FolderDeps = Pick<Parameters<typeof openFolderGateway>[0], 'acceptor' | 'organization' | 'log' | 'metrics' | 'tell'>;
 
-/** One gateway for each folder of the organization file whose dialect is an Internet message in a file. */
+/** One gateway for each folder of the organization file whose dialect is known. */
 function openFolders(directory: string, deps: FolderDeps): { name: string; gateway: FolderGateway }[] {
   return deps.organization.current().settings.gateways.flatMap((settings) => {
     if (settings.kind !== 'folder') return [];
     const { name, dialect: mode, trust, pollEvery: pollEveryMs, keepDone: keepDoneMs } = settings;
-    if (mode !== 'pickup' && mode !== 'replay') {
+    if (mode !== 'pickup' && mode !== 'replay' && !isFileDialect(mode)) {
       deps.log.warn('gateway.folder-not-opened', { gateway: name, dialect: mode, reason: 'there is no translator for this dialect' });
       return [];
     }

@@ -3,6 +3,7 @@ import { loadConfig, openStage, type Running, runAsProcess, runService } from '@
 import { plainAddressMap } from './address-map.ts';
 import { Config } from './config.ts';
 import { dialectRegistry } from './dialects/dialect.ts';
+import { foreignDialects } from './dialects/foreign.ts';
 import { internet } from './dialects/internet.ts';
 import { translate } from './translate.ts';
 
@@ -10,7 +11,7 @@ import { translate } from './translate.ts';
 export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const config = loadConfig(Config, env);
   const base = await openStage('translator', config);
-  const dialects = dialectRegistry([internet]);
+  const dialects = dialectRegistry([internet, ...foreignDialects(base.content)]);
 
   return runService({
     ...base,

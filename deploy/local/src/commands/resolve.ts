@@ -58,7 +58,7 @@ export const resolve: Command = {
   },
 };
 
-async function openOrganization(given: string | undefined, data: string, { cwd, env }: Context): Promise<OrganizationSnapshot> {
+export async function openOrganization(given: string | undefined, data: string, { cwd, env }: Context): Promise<OrganizationSnapshot> {
   const candidates =
     given === undefined ? [path.join(data, 'organization.yaml'), path.join(defaults, 'organization.yaml')] : [path.resolve(cwd, given)];
   const [file, text] = await firstReadable(candidates);
@@ -67,7 +67,7 @@ async function openOrganization(given: string | undefined, data: string, { cwd, 
   return parsed.snapshot;
 }
 
-async function directoryFor(given: string | undefined, data: string, { cwd, env }: Context) {
+export async function directoryFor(given: string | undefined, data: string, { cwd, env }: Context) {
   if (given !== undefined && isLdapUrl(given)) return openDirectory(given, { env, timeoutMs: 10_000 });
   const candidates =
     given === undefined ? [path.join(data, 'directory.ldif'), path.join(defaults, 'directory.ldif')] : [path.resolve(cwd, given)];

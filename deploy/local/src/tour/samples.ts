@@ -8,10 +8,13 @@ export interface End {
   what: 'mail' | 'report';
 }
 
+/** A folder of the default organization, named as its dialect. */
+export type FolderWay = 'pickup' | 'replay' | 'bsmtp' | 'sgw';
+
 export interface Sample {
-  name: string; // of the file in samples/, too
+  name: string; // of the file in samples/, too: `<name>.eml`, for a foreign format `<name>.<way>`
   says: string; // what it shows, for the table
-  way: 'SMTP' | 'submission' | 'HTTP' | 'pickup' | 'replay';
+  way: 'SMTP' | 'submission' | 'HTTP' | FolderWay;
   from: string;
   to: readonly string[];
   ends: readonly End[];
@@ -74,6 +77,22 @@ export const samples: readonly Sample[] = [
     to: ['dmitri@corp.example'],
     ends: inMailbox('dmitri@corp.example'),
   },
+  {
+    name: 'batch',
+    says: 'as a session in a file',
+    way: 'bsmtp',
+    from: 'ops@silo.example',
+    to: ['ada@corp.example', 'ben@corp.example'],
+    ends: inMailbox('ada@corp.example', 'ben@corp.example'),
+  },
+  {
+    name: 'note',
+    says: 'from a sample gateway',
+    way: 'sgw',
+    from: 'bo@gate.example',
+    to: ['chloe@corp.example'],
+    ends: inMailbox('chloe@corp.example'),
+  },
 ];
 
 const folder = path.join(import.meta.dirname, '..', '..', 'samples');
@@ -84,10 +103,14 @@ const folder = path.join(import.meta.dirname, '..', '..', 'samples');
  * @param run a word for this run: letters and digits.
  */
 export function sampleBytes(sample: Sample, run: string, now: Date): Buffer {
-  const text = readFileSync(path.join(folder, `${sample.name}.eml`), 'utf8')
+  const text = readFileSync(path.join(folder, fileOf(sample)), 'utf8')
     .replace(/^Date: .*$/m, `Date: ${now.toUTCString().replace('GMT', '+0000')}`)
-    .replace(/^Message-ID: .*$/m, `Message-ID: ${messageIdOf(sample, run)}`);
+    .replace(/^((?:X-)?Message-ID): .*$/m, `$1: ${messageIdOf(sample, run)}`);
   return Buffer.from(text.replaceAll(/\r?\n/g, '\r\n'));
+}
+
+export function fileOf({ name, way }: Pick<Sample, 'name' | 'way'>): string {
+  return `${name}.${way === 'bsmtp' || way === 'sgw' ? way : 'eml'}`;
 }
 
 export function messageIdOf(sample: Sample, run: string): string {

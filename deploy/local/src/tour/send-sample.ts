@@ -1,7 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Endpoints } from '../endpoints.ts';
-import { type Sample, sampleBytes } from './samples.ts';
+import { fileOf, type Sample, sampleBytes } from './samples.ts';
 import { sendBySmtp } from './smtp-send.ts';
 
 const portOf = (url: string) => Number(new URL(url).port);
@@ -36,12 +36,14 @@ export async function sendSample(sample: Sample, run: string, line: Endpoints): 
       return idIn(text);
     }
     case 'pickup':
-    case 'replay': {
+    case 'replay':
+    case 'bsmtp':
+    case 'sgw': {
       const folder = path.join(line.in, sample.way, 'IN');
       const temporary = path.join(line.in, sample.way, `.${sample.name}.${run}`);
       await mkdir(folder, { recursive: true });
       await writeFile(temporary, bytes);
-      await rename(temporary, path.join(folder, `${sample.name}.${run}.eml`)); // never seen half-written
+      await rename(temporary, path.join(folder, `${run}.${fileOf(sample)}`)); // never seen half-written
       return undefined;
     }
   }

@@ -6,7 +6,11 @@ export type RefusalCode =
   | 'envelope' // no sender or no recipient
   | 'too-large'
   | 'too-many-recipients'
-  | 'unsupported-type' // not a plain file
+  | 'unsupported-type' // not a plain file, or no mail in it
+  | 'charset'
+  | 'count-mismatch'
+  | 'attachment-missing'
+  | 'attachment-path'
   | 'auth'; // may not send there (S1)
 
 /**

@@ -13,6 +13,12 @@ export interface LeftOut {
   reason: string;
 }
 
+/** A message of a file whose other messages were accepted: its bytes go to BAD beside the reports. */
+export interface BadPart {
+  ordinal: number; // in the file, from 1
+  bytes: Buffer;
+}
+
 export interface BadReport {
   gateway: string;
   dialect: string;
@@ -41,9 +47,12 @@ export async function moveToBad(layout: Layout, claimed: Claimed, report: BadRep
   return name;
 }
 
-/** The two reports alone. @returns the name they are for. */
-export async function writeReports(layout: Layout, claimed: Claimed, report: BadReport): Promise<FileName> {
+/** The two reports alone, and the bad messages of a file of several. @returns the name they are for. */
+export async function writeReports(layout: Layout, claimed: Claimed, report: BadReport, parts: readonly BadPart[] = []): Promise<FileName> {
   const name = await reserve(layout, claimed, asJson(claimed, report));
+  for (const { ordinal, bytes } of parts) {
+    await writeFile(layout.path('BAD', `${name}.message-${ordinal}`), bytes, { mode: 0o660 });
+  }
   await writeFile(layout.path('BAD', `${name}.report.txt`), asText(claimed, name, report), { mode: 0o660 });
   return name;
 }
@@ -106,13 +115,17 @@ function asText({ rootId, name }: Claimed, badName: FileName, report: BadReport)
 
 const again = 'then put it into IN again';
 const advice: Record<RefusalCode, string> = {
-  unrecognised: 'Find out which program writes such files here; this folder takes Internet messages (RFC 5322) only.',
+  unrecognised: 'Find out which program writes such files here; this folder takes files of its own dialect only.',
   'incomplete-timeout': `The program that writes the file stopped in the middle: complete it, ${again}.`,
   syntax: `Correct the message, or the program that writes it, ${again}.`,
   envelope: `Give the message a sender and recipients as this folder reads them, ${again}.`,
   'too-large': `Make it smaller, or raise limits.messageBytes or limits.headerBytes in the organization file, ${again}.`,
   'too-many-recipients': `Send it in parts, or raise limits.recipientsPerMessage in the organization file, ${again}.`,
-  'unsupported-type': 'Write a plain file of its own into IN, not a link, a pipe or a device.',
+  'unsupported-type': 'Write a plain file of its own into IN, with a mail in it: not a link, a pipe, a device, or another kind of record.',
+  charset: `Correct the character set that the file names, ${again}.`,
+  'count-mismatch': `Correct the lengths that the file says, ${again}.`,
+  'attachment-missing': `Put the attachment into ATT_IN, ${again}.`,
+  'attachment-path': `Name attachments by the names they have in ATT_IN, not by a place on a disk, ${again}.`,
   auth: 'Mail to domains that are not ours is taken only from a gateway with "trust: inside" in the organization file.',
 };
 

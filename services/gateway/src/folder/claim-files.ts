@@ -20,6 +20,8 @@ export interface ClaimOptions {
   /** Whether a file has been waited for long enough though it looks unfinished. */
   isOverdue: (candidate: Candidate) => boolean;
   claimed: (claimed: Claimed) => void;
+  /** What a dialect says of a file, in place of the rules for Internet messages. */
+  isComplete?: (head: Buffer, tail: Buffer, whole: boolean) => boolean;
 }
 
 /**
@@ -44,7 +46,10 @@ export async function claimFiles(
   }
 }
 
-async function claimOne(candidate: Candidate, { layout, device, isOverdue, claimed: noted }: ClaimOptions): Promise<ClaimResult> {
+async function claimOne(
+  candidate: Candidate,
+  { layout, device, isOverdue, claimed: noted, isComplete }: ClaimOptions,
+): Promise<ClaimResult> {
   let file: OpenedFile | undefined;
   try {
     if (candidate.plain) {
@@ -55,7 +60,7 @@ async function claimOne(candidate: Candidate, { layout, device, isOverdue, claim
       const now = await look(layout, candidate.name, candidate.seenAt);
       if (now === undefined || !isSame(now, candidate)) return { kind: 'changed' };
     }
-    if (file !== undefined && !isOverdue(candidate) && (await looksUnfinished(file))) {
+    if (file !== undefined && !isOverdue(candidate) && (await looksUnfinished(file, isComplete))) {
       await file.handle.close();
       return { kind: 'unfinished' };
     }
@@ -92,7 +97,7 @@ async function openSame(candidate: Candidate, layout: Layout, device: number): P
   return { kind: 'changed' };
 }
 
-async function looksUnfinished({ handle, head, status }: OpenedFile): Promise<boolean> {
+async function looksUnfinished({ handle, head, status }: OpenedFile, isComplete: ClaimOptions['isComplete']): Promise<boolean> {
   const whole = head.length === status.size;
   let tail = head;
   if (!whole) {
@@ -100,5 +105,5 @@ async function looksUnfinished({ handle, head, status }: OpenedFile): Promise<bo
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, status.size - buffer.length);
     tail = buffer.subarray(0, bytesRead);
   }
-  return unfinished(head, tail, whole) !== undefined;
+  return isComplete === undefined ? unfinished(head, tail, whole) !== undefined : !isComplete(head, tail, whole);
 }

@@ -1,27 +1,27 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { fileDialects, isFileDialect } from '@mailrail/foreign';
 import { oneLine } from '@mailrail/mail';
 import { claimFiles } from './claim-files.ts';
 import { takeOver } from './claims.ts';
 import { sweepDone } from './done.ts';
-import type { EmlMode } from './file-envelope.ts';
 import { openHand } from './hand.ts';
 import { layoutOf, makeLayout } from './layout.ts';
 import { problemOf } from './problem.ts';
 import { waitingRoom } from './waiting-room.ts';
 import { type Wake, wakeable } from './wake.ts';
-import type { WorkOptions } from './work-file.ts';
+import type { FolderMode, WorkOptions } from './work-file.ts';
 
 export interface FolderGatewayOptions extends Omit<WorkOptions, 'layout' | 'device' | 'keepDoneMs' | 'gateway'> {
   /** The gateway's own folder, `<in>/<gateway>`; made with all that belongs below it. */
   folder: string;
-  gateway: { name: string; mode: EmlMode; trust: 'inside' | 'outside'; pollEveryMs: number; keepDoneMs: number };
+  gateway: { name: string; mode: FolderMode; trust: 'inside' | 'outside'; pollEveryMs: number; keepDoneMs: number };
   acceptor: WorkOptions['acceptor'] & { obstacle(): unknown };
   /** After this without a sign of life a claim is another gateway's to take. Default 30,000 (S4). */
   leaseMs?: number;
   /** How long a file that looks unfinished is waited for. Default 60,000. */
   unfinishedMs?: number;
-  /** Files worked on at once. Default 32. */
+  /** Files worked on at once. Default 32; 2 where files are read whole, so that memory stays bounded. */
   concurrency?: number;
   /** File names remembered between two looks at the folder. Default 16,384. */
   keepNames?: number;
@@ -48,7 +48,9 @@ const scanGapMs = 250;
  * claims the file and stands in its name until the mail is durable.
  */
 export function openFolderGateway(options: FolderGatewayOptions): FolderGateway {
-  const { gateway, log, leaseMs = 30_000, unfinishedMs = 60_000, concurrency = 32, keepNames = 16_384 } = options;
+  const { gateway, log, leaseMs = 30_000, unfinishedMs = 60_000, keepNames = 16_384 } = options;
+  const foreign = isFileDialect(gateway.mode) ? fileDialects[gateway.mode] : undefined;
+  const { concurrency = foreign === undefined ? 32 : 2 } = options;
   const now = () => performance.now();
   const layout = layoutOf(options.folder);
   const settleMs = Math.min(gateway.pollEveryMs, longestSettleMs);
@@ -137,6 +139,9 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
       {
         layout,
         device,
+        ...(foreign === undefined
+          ? {}
+          : { isComplete: (head: Buffer, tail: Buffer, whole: boolean) => foreign.isComplete(head, tail, whole) }),
         isOverdue: ({ seenAt }) => now() - seenAt >= unfinishedMs,
         claimed: (claimed) => options.step?.('claimed', claimed),
       },

@@ -4,14 +4,14 @@ import type { Acceptor, AcceptRequest, Intake, Refused } from '../accept.ts';
 import { headerSplit, type SplitMessage } from '../eml/header-split.ts';
 import { lineEnds } from '../eml/line-ends.ts';
 import { MessageRefused } from '../eml/refusal.ts';
-import type { LeftOut } from './bad.ts';
+import type { BadPart, LeftOut } from './bad.ts';
 import { type EmlMode, fileEnvelope } from './file-envelope.ts';
 import { chunksFrom, isUnchanged, type OpenedFile } from './open-file.ts';
 import type { Claimed } from './work-name.ts';
 
 /** What became of the bytes of a claimed file. */
 export type Taken =
-  | { kind: 'accepted'; recipients: number; sizeBytes: number; leftOut: LeftOut[]; notes: string[] }
+  | { kind: 'accepted'; recipients: number; sizeBytes: number; leftOut: LeftOut[]; notes: string[]; badParts?: BadPart[] }
   | { kind: 'bad'; refusal: MessageRefused }
   | { kind: 'wait'; reason: string };
 
@@ -153,7 +153,8 @@ function openMessage(claimed: Claimed, { acceptor, organization, gateway, step }
   };
 }
 
-function notTaken({ cause, reply }: Refused): Taken {
+/** What the line did not take: is it the message, or will it be taken later? */
+export function notTaken({ cause, reply }: Refused): Taken {
   switch (cause) {
     case 'too-large':
     case 'header-too-large':

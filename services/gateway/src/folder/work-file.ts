@@ -1,10 +1,13 @@
+import { type FileDialectName, isFileDialect } from '@mailrail/foreign';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { GatewayLine } from '../accept.ts';
 import { MessageRefused } from '../eml/refusal.ts';
 import { moveToBad, writeReports } from './bad.ts';
+import type { EmlMode } from './file-envelope.ts';
 import type { Layout } from './layout.ts';
 import { type OpenedFile, openPlain } from './open-file.ts';
 import { type Taken, type TakeFileOptions, takeFile } from './take-file.ts';
+import { takeForeign } from './take-foreign.ts';
 import { type Claimed, workName } from './work-name.ts';
 
 /** Where a process may be stopped to see that nothing is lost. */
@@ -20,7 +23,11 @@ export type Step =
   | 'bad-reported'
   | 'bad-moved';
 
-export interface WorkOptions extends Omit<TakeFileOptions, 'step'> {
+/** The two modes of `eml`, or a dialect the translator has to make Internet mail of. */
+export type FolderMode = EmlMode | FileDialectName;
+
+export interface WorkOptions extends Omit<TakeFileOptions, 'step' | 'gateway'> {
+  gateway: { name: string; mode: FolderMode; trust: 'inside' | 'outside' };
   layout: Layout;
   device: () => number; // of the folders
   keepDoneMs: number; // 0: accepted files are removed
@@ -56,10 +63,21 @@ export async function workFile(
     options.step?.('bad-moved', claimed);
   }
   if (taken.kind === 'accepted') {
-    const { leftOut, recipients: acceptedFor } = taken;
+    const { leftOut, recipients: acceptedFor, badParts = [] } = taken;
     const [first] = leftOut;
     if (first !== undefined) {
-      await writeReports(layout, claimed, { ...report, code: first.code, reason: 'some recipients were left out', acceptedFor, leftOut });
+      await writeReports(
+        layout,
+        claimed,
+        {
+          ...report,
+          code: first.code,
+          reason: badParts.length > 0 ? 'some of its messages were left out' : 'some recipients were left out',
+          acceptedFor,
+          leftOut,
+        },
+        badParts,
+      );
       options.step?.('reported', claimed);
     }
   }
@@ -78,7 +96,11 @@ async function takeOpened(
     if (found === 'gone') return 'gone';
     file = found;
     options.step?.('opened', claimed);
-    return await takeFile(file, claimed, { ...options, step: (step) => options.step?.(step, claimed) });
+    const { mode } = options.gateway;
+    const common = { ...options, step: (step: 'begun' | 'written' | 'accepted') => options.step?.(step, claimed) };
+    return isFileDialect(mode)
+      ? await takeForeign(file, claimed, { ...common, gateway: { ...options.gateway, mode } })
+      : await takeFile(file, claimed, { ...common, gateway: { ...options.gateway, mode } });
   } catch (error) {
     if (error instanceof MessageRefused) return { kind: 'bad', refusal: error };
     throw error;

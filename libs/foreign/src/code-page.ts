@@ -1,0 +1,12 @@
+import { isUtf8 } from 'node:buffer';
+import iconv from 'iconv-lite';
+
+/** Text of a program that did not say its character set: UTF-8 where it can be, else the code page that is usual for its kind. */
+export function textOf(bytes: Buffer, codePage: string): string {
+  return isUtf8(bytes) ? bytes.toString('utf8') : iconv.decode(bytes, codePage);
+}
+
+/** Text in a code page that is known. */
+export function decoded(bytes: Buffer, codePage: string): string {
+  return iconv.decode(bytes, codePage);
+}

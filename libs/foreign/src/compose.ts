@@ -1,0 +1,80 @@
+import { formatDateTime, oneLine } from '@mailrail/mail';
+import MailComposer from 'nodemailer/lib/mail-composer';
+import type { TranslateContext, Translated } from './foreign-file.ts';
+
+/** An address as a header shows it. */
+export interface HeaderAddress {
+  address: string; // typed
+  name?: string;
+}
+
+export interface ComposedFile {
+  name: string; // of the last part of whatever path it came with
+  type?: string; // by its name when absent
+  bytes: Buffer;
+}
+
+/** A message to be made anew, in mail's own words. All texts may be foreign: they are made safe here. Nobody in Bcc is named. */
+export interface Composition {
+  from?: HeaderAddress;
+  sender?: HeaderAddress;
+  to: readonly HeaderAddress[];
+  cc: readonly HeaderAddress[];
+  subject?: string;
+  date?: number; // milliseconds since the epoch
+  messageId?: string; // with angle brackets
+  inReplyTo?: string;
+  importance?: 'low' | 'normal' | 'high';
+  priority?: 'non-urgent' | 'normal' | 'urgent';
+  sensitivity?: 'Personal' | 'Private' | 'Company-Confidential';
+  receiptTo?: HeaderAddress; // who is to hear that it was read
+  isAutomatic?: boolean;
+  /** What has no field of its own: `X-Foreign-*`, in order. */
+  kept: readonly { name: string; value: string }[];
+  text: string;
+  files: readonly ComposedFile[];
+}
+
+const maxFieldCharacters = 4_000;
+
+/**
+ * Makes an Internet message. The same composition gives the same bytes whenever it is made again (R5): boundaries, date and identity
+ * derive from what is given.
+ */
+export async function compose(composition: Composition, context: TranslateContext): Promise<Translated> {
+  const { rootId, hostname, at, mailbox } = context;
+  const shown = ({ address, name }: HeaderAddress) => ({ name: oneLine(name ?? '', 200), address: mailbox(address) });
+  const field = (key: string, value: string | undefined) =>
+    value === undefined ? [] : [{ key, value: oneLine(value, maxFieldCharacters) }];
+  const composer = new MailComposer({
+    ...(composition.from === undefined ? {} : { from: shown(composition.from) }),
+    ...(composition.sender === undefined ? {} : { sender: shown(composition.sender) }),
+    to: composition.to.map(shown),
+    cc: composition.cc.map(shown),
+    ...(composition.subject === undefined ? {} : { subject: oneLine(composition.subject, maxFieldCharacters) }),
+    date: formatDateTime(composition.date ?? at),
+    messageId: composition.messageId ?? `<${rootId}@${hostname}>`,
+    ...(composition.inReplyTo === undefined ? {} : { inReplyTo: composition.inReplyTo, references: composition.inReplyTo }),
+    headers: [
+      ...field('Importance', composition.importance),
+      ...field('Priority', composition.priority),
+      ...field('Sensitivity', composition.sensitivity),
+      ...field('Disposition-Notification-To', composition.receiptTo === undefined ? undefined : mailbox(composition.receiptTo.address)),
+      ...field('Auto-Submitted', composition.isAutomatic === true ? 'auto-generated' : undefined),
+      ...composition.kept.flatMap(({ name, value }) => field(name, value)),
+    ],
+    text: composition.text,
+    attachments: composition.files.map(({ name, type, bytes }) => ({
+      filename: oneLine(name, 200),
+      content: bytes,
+      ...(type === undefined ? {} : { contentType: type }),
+    })),
+    baseBoundary: rootId.replaceAll('-', ''),
+    newline: '\r\n',
+    disableFileAccess: true, // a message never reads a disk or the network
+    disableUrlAccess: true,
+  });
+  const parts: Buffer[] = [];
+  for await (const chunk of composer.compile().createReadStream()) parts.push(Buffer.from(chunk));
+  return { kind: 'message', parts };
+}

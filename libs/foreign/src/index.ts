@@ -1,0 +1,2 @@
+export * from './dialects.ts';
+export * from './foreign-file.ts';

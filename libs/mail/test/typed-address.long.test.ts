@@ -1,0 +1,7 @@
+import { test } from '@jest/globals';
+import fc from 'fast-check';
+import { addressProperties } from './typed-address-properties.ts';
+
+test.each(addressProperties)('%s, 10,000 times', (_name, property) => {
+  fc.assert(property, { numRuns: 10_000 });
+});

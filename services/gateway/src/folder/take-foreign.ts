@@ -1,0 +1,135 @@
+import { type Entry, type EntryRecipient, type FileDialectName, fileDialects, type Reject } from '@mailrail/foreign';
+import { derivedId, oneLine, smtpAddress, smtpMailbox, timeOfId } from '@mailrail/mail';
+import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
+import type { Acceptor, AcceptRequest, ForeignRecipient } from '../accept.ts';
+import { mayHave, recipientOf } from '../eml/mailbox.ts';
+import { MessageRefused } from '../eml/refusal.ts';
+import type { BadPart, LeftOut } from './bad.ts';
+import { chunksFrom, isUnchanged, type OpenedFile } from './open-file.ts';
+import { notTaken, stillWritten, type Taken } from './take-file.ts';
+import type { Claimed } from './work-name.ts';
+
+export interface TakeForeignOptions {
+  acceptor: Pick<Acceptor, 'begin'>;
+  organization: Pick<OrganizationSource, 'current'>;
+  gateway: { name: string; mode: FileDialectName; trust: 'inside' | 'outside' };
+  step?: ((step: 'begun' | 'written' | 'accepted') => void) | undefined;
+}
+
+/**
+ * Brings the messages of a claimed file into the line, each as its own mail with the bytes the file has for it; the translator makes
+ * Internet mail of them. Identities derive from the claim and the place in the file, so that a repeat makes the same mails.
+ *
+ * One bad message does not sink the others: it is left out and told, as a bad recipient is.
+ */
+export async function takeForeign(file: OpenedFile, claimed: Claimed, options: TakeForeignOptions): Promise<Taken> {
+  const snapshot = options.organization.current();
+  const { limits } = snapshot.settings;
+  if (file.status.size > limits.messageBytes) {
+    return bad(new MessageRefused('too-large', `the file has ${file.status.size} bytes, and ${limits.messageBytes} are allowed`));
+  }
+  const parts = [file.head];
+  for await (const chunk of chunksFrom(file, file.head.length)) parts.push(chunk);
+  if (!(await isUnchanged(file))) return { kind: 'wait', reason: stillWritten };
+  const read = fileDialects[options.gateway.mode].read(Buffer.concat(parts), limits);
+  if (read.kind === 'reject') return bad(refusal(read));
+
+  const leftOut: LeftOut[] = [];
+  const badParts: BadPart[] = [];
+  const taken = { recipients: 0, sizeBytes: 0 };
+  for (const [at, entry] of read.entries.entries()) {
+    const place = read.entries.length === 1 ? '' : `message ${at + 1}`;
+    const fault = entry.kind === 'bad' ? entry.reject : undefined;
+    const envelope = entry.kind === 'message' ? allowed(entry, options, snapshot) : undefined;
+    leftOut.push(...(envelope?.leftOut ?? []));
+    if (entry.kind === 'bad' || envelope === undefined || envelope.recipients.length === 0) {
+      if (fault !== undefined) leftOut.push({ recipient: place, field: fault.where ?? '', code: fault.code, reason: fault.reason });
+      badParts.push({ ordinal: at + 1, bytes: entry.bytes });
+      continue;
+    }
+    const result = await takeEntry(entry, envelope.recipients, at, claimed, options);
+    if (result.kind !== 'accepted') return result;
+    taken.recipients += result.recipients;
+    taken.sizeBytes += result.sizeBytes;
+  }
+  if (taken.recipients > 0) return { kind: 'accepted', ...taken, leftOut, notes: [...read.notes], badParts };
+  const [first] = leftOut;
+  const others = leftOut.length > 1 ? `, and ${leftOut.length - 1} more like it` : '';
+  return bad(new MessageRefused(first?.code ?? 'envelope', `${first?.reason ?? 'nobody to send it to'}${others}`, first?.field));
+}
+
+async function takeEntry(
+  entry: Entry,
+  recipients: ForeignRecipient[],
+  at: number,
+  claimed: Claimed,
+  { acceptor, gateway, step }: TakeForeignOptions,
+): Promise<Taken> {
+  const acceptedAt = timeOfId(claimed.rootId) ?? Date.now();
+  const file = oneLine(Buffer.from(claimed.name, 'latin1').toString(), 160);
+  const request: AcceptRequest = {
+    sender: entry.sender,
+    recipients,
+    ...(entry.envid === undefined ? {} : { envid: entry.envid }),
+    ...(entry.ret === undefined ? {} : { ret: entry.ret }),
+    smtputf8: true,
+    origin: {
+      gateway: gateway.name,
+      dialect: gateway.mode,
+      peer: file,
+      ...(entry.helo === undefined ? {} : { helo: entry.helo }),
+      at: acceptedAt,
+      authenticated: gateway.trust === 'inside',
+      trust: gateway.trust,
+    },
+    received: { with: gateway.mode },
+    client: `folder:${gateway.name}`,
+    rootId: at === 0 ? claimed.rootId : derivedId(claimed.rootId, `message:${at + 1}`),
+    foreign: true,
+  };
+  const begun = acceptor.begin(request);
+  step?.('begun');
+  if (!begun.ok) return notTaken(begun);
+  await begun.write(entry.bytes);
+  step?.('written');
+  const result = await begun.finish();
+  if (!result.ok) return notTaken(result);
+  step?.('accepted');
+  return { kind: 'accepted', recipients: result.recipients, sizeBytes: result.sizeBytes, leftOut: [], notes: [] };
+}
+
+/** Single bad recipients never hold back the good ones. */
+function allowed(
+  entry: Entry,
+  { gateway }: TakeForeignOptions,
+  snapshot: OrganizationSnapshot,
+): { recipients: ForeignRecipient[]; leftOut: LeftOut[] } {
+  const leftOut = entry.unreadable.map(({ text, where, reason }): LeftOut => ({ recipient: text, field: where, code: 'envelope', reason }));
+  const recipients: ForeignRecipient[] = [];
+  for (const given of entry.recipients) {
+    const recipient = asOurs(given, snapshot.settings.postmaster);
+    // From outside only what is ours: an address of another system could lead to a connector.
+    const isOurs = smtpMailbox(recipient.address) !== undefined || gateway.trust === 'inside';
+    if (isOurs && mayHave(recipient, gateway.trust === 'inside' ? 'inside-folder' : 'outside', (name) => snapshot.domain(name))) {
+      recipients.push(recipient);
+      continue;
+    }
+    const reason = 'this folder may not send to other domains than ours';
+    leftOut.push({ recipient: oneLine(given.address, 100), field: given.where, code: 'auth', reason });
+  }
+  return { recipients, leftOut };
+}
+
+function asOurs({ address, notify, orcpt }: EntryRecipient, postmaster: string): ForeignRecipient {
+  const mailbox = smtpMailbox(address);
+  const ours = mailbox === undefined ? { address } : recipientOf({ mailbox, address: smtpAddress(mailbox) }, postmaster);
+  return { ...ours, ...(notify === undefined ? {} : { notify }), ...(orcpt === undefined ? {} : { orcpt }) };
+}
+
+function refusal({ code, reason, where }: Reject): MessageRefused {
+  return new MessageRefused(code, reason, where);
+}
+
+function bad(refused: MessageRefused): Taken {
+  return { kind: 'bad', refusal: refused };
+}
