@@ -162,8 +162,8 @@ export async function startLine(options: LineOptions): Promise<Line> {
     } else {
       for (const { name, stage } of processes) {
         const role = stage.role === undefined ? {} : { MAILRAIL_ROLE: stage.role };
-          const own = { ...stageEnvironment(stage.name, shared), ...role };
-          await run(name, [...nodeOptionsOf(stage), stage.main, ...(stage.role === undefined ? [] : [stage.role])], own);
+        const own = { ...stageEnvironment(stage.name, shared), ...role };
+        await run(name, [...nodeOptionsOf(stage), stage.main, ...(stage.role === undefined ? [] : [stage.role])], own);
       }
     }
     await untilReady(running, data.logs, signal);
