@@ -56,12 +56,14 @@ async function says(socket: Socket, text: string, end: RegExp): Promise<string> 
   return heard;
 }
 
+let forAda = 0; // copies of all tours
 async function tourEndsWell(line: Line): Promise<void> {
   const written: string[] = [];
   const screen = plainScreen({ write: (text: string) => written.push(text) } as unknown as NodeJS.WritableStream); // only `write` is used
   const { signal } = new AbortController();
   const journeys = await runTour({ line, sinkDir: path.join(dir, 'sink'), screen, slow: false, size: undefined, signal });
   expect(journeys.flatMap((journey) => differences(journey).map((fault) => `${journey.sample.name}: ${fault}`))).toEqual([]);
+  forAda += written.filter((text) => text.includes('in the mailbox of ada@corp.example')).length;
   expect(written.filter((text) => text.startsWith('to one person: in the mailbox of ada@corp.example'))).toHaveLength(1);
   const ledger = redisLedger({ url: line.endpoints().redis, log: silentLog });
   try {
@@ -154,7 +156,8 @@ describe('each stage a process', () => {
     expect(performance.now() - began).toBeLessThan(15_000);
     expect(pids.filter(isThere)).toEqual([]);
     expect(await readEndpoints(dir)).toBeUndefined();
-    expect(await readdir(path.join(dir, 'mailboxes', 'ada@corp.example', 'Maildir', 'new'))).toHaveLength(4);
+    expect(forAda).toBeGreaterThan(2);
+    expect(await readdir(path.join(dir, 'mailboxes', 'ada@corp.example', 'Maildir', 'new'))).toHaveLength(forAda);
   });
 });
 

@@ -36,6 +36,7 @@ export class BagWriter {
   readonly #metrics: Pick<Metrics, 'bagMails' | 'published'> | undefined;
   readonly #maxGapMs: number;
   readonly #encode: MailEncoder;
+  readonly #now: () => number;
   readonly #open = new Map<string, OpenBag>(); // by way: the bag that still takes mails
   readonly #leftAt = new Map<string, number>(); // by way, for as long as it matters
   #due: NodeJS.Timeout | undefined;
@@ -48,7 +49,9 @@ export class BagWriter {
     metrics?: Pick<Metrics, 'bagMails' | 'published'>,
     gapMs = maxGapMs,
     encode: MailEncoder = mailEncoder(),
+    now: () => number = () => performance.now(),
   ) {
+    this.#now = now;
     this.#encode = encode;
     this.#bus = bus;
     this.#metrics = metrics;
@@ -92,7 +95,7 @@ export class BagWriter {
   #leave(): void {
     this.#leaving = false;
     clearTimeout(this.#due);
-    const now = performance.now();
+    const now = this.#now();
     const gapMs = Math.min(this.#maxGapMs, this.#perSecond / mailsPerSecondPerGapMs);
     let nextMs = Number.POSITIVE_INFINITY;
     for (const [way, bag] of this.#open) {
@@ -105,7 +108,7 @@ export class BagWriter {
   }
 
   #send(way: string, bag: OpenBag): void {
-    const now = performance.now();
+    const now = this.#now();
     this.#open.delete(way);
     this.#leftAt.set(way, now);
     const elapsedMs = Math.max(1, now - this.#sentAt);
