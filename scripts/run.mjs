@@ -41,7 +41,12 @@ const jobs = {
   test: { does: 'unit tests, suites on the brokers, scenarios', brokers: () => true, args: tests('unit', 'broker', 'e2e') },
   'test:long': { does: 'faults, fuzz, volume', brokers: () => true, args: tests('long') },
   'test:neighbours': { does: 'with real neighbours: slapd, Postfix, Dovecot', brokers: () => true, args: tests('neighbours') },
-  'test:containers': { does: 'the image built, and the line run in containers', brokers: () => false, args: tests('containers') },
+  'test:containers': {
+    does: 'the image built, and the line run in containers',
+    brokers: () => false,
+    // One file after another: each runs a whole line, and starts are timed.
+    args: (args) => tests('containers')(['--runInBand', ...args]),
+  },
   check: {
     does: 'format, lint, types, boundaries, generated files, licences',
     brokers: () => false,

@@ -61,7 +61,7 @@ export function runArguments(
 /**
  * Starts the line of `compose.yaml`: the topology command to its end, then every stage of ours.
  *
- * @param options `sink` takes what goes out: `host:port`.
+ * @param options `sink` takes what goes out: `host:port`. With `bucket` bodies are there, as with the profile `s3`; it is made first.
  */
 export async function startLine(options: {
   containers: Containers;
@@ -69,8 +69,9 @@ export async function startLine(options: {
   image: string;
   brokers: HostBrokers;
   sink: string;
+  bucket?: { url: string; accessKey: string; secretKey: string };
 }): Promise<ContainerLine> {
-  const { containers, label, image, brokers, sink } = options;
+  const { containers, label, image, brokers, sink, bucket } = options;
   const apiKey = randomBytes(24).toString('hex');
   const { services } = readCompose({
     MAILRAIL_BROKER_PASSWORD: 'guest',
@@ -79,6 +80,13 @@ export async function startLine(options: {
     MAILRAIL_SUBMISSION_PASSWORD: 'only-for-the-test',
     MAILRAIL_SITE_SECRET: 'only-for-the-test-too',
     MAILRAIL_LOG_LEVEL: 'warn',
+    ...(bucket === undefined
+      ? {}
+      : {
+          MAILRAIL_CONTENT_URL: bucket.url,
+          MAILRAIL_CONTENT_ACCESS_KEY: bucket.accessKey,
+          MAILRAIL_CONTENT_SECRET_KEY: bucket.secretKey,
+        }),
   });
   const stages = Object.keys(services).filter((name) => services[name]?.command?.[1]?.startsWith('services/'));
   stages.sort((a, b) => Number(a === 'gateway') - Number(b === 'gateway'));
@@ -87,9 +95,7 @@ export async function startLine(options: {
   const adminPorts = new Map(stages.map((name, at) => [name, admin[at] ?? 0]));
   const environmentOf = (name: string, { environment }: Service): Record<string, string> => ({
     ...environment,
-    AMQP_URL: brokers.amqpUrl,
-    REDIS_URL: brokers.redisUrl,
-    MAILRAIL_SINK: sink,
+    ...(name === 's3-bucket' ? {} : { AMQP_URL: brokers.amqpUrl, REDIS_URL: brokers.redisUrl, MAILRAIL_SINK: sink }),
     ...(name === 'topology' ? { MGMT_URL: brokers.managementUrl } : { ADMIN_PORT: String(adminPorts.get(name)) }),
     ...(name === 'gateway'
       ? {
@@ -111,13 +117,12 @@ export async function startLine(options: {
     return containers.start(name, runArguments(service, image, environmentOf(name, service), volumesOf(service)));
   };
 
-  await startOne('topology');
-  await waitFor(async () => (await containers.state('topology')).status === 'exited', {
-    what: 'the topology command ends',
-    timeoutMs: 60_000,
-  });
-  const { exitCode } = await containers.state('topology');
-  if (exitCode !== 0) throw new Error(`the topology command ended with ${exitCode}:\n${await containers.logs('topology')}`);
+  for (const command of ['topology', ...(bucket === undefined ? [] : ['s3-bucket'])]) {
+    await startOne(command);
+    await waitFor(async () => (await containers.state(command)).status === 'exited', { what: `${command} ends`, timeoutMs: 60_000 });
+    const { exitCode } = await containers.state(command);
+    if (exitCode !== 0) throw new Error(`${command} ended with ${exitCode}:\n${await containers.logs(command)}`);
+  }
   for (const name of stages) await startOne(name);
 
   const adminPort = (stage: string) => adminPorts.get(stage) ?? 0;

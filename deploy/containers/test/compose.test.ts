@@ -36,6 +36,18 @@ test('three RabbitMQ nodes come with the profile, one without', () => {
   expect(new Set(nodes.map(([, { hostname }]) => hostname)).size).toBe(3);
 });
 
+test('every stage can be told of all three, as the example does', async () => {
+  const example = readFileSync(path.join(deploy, 'compose', 'env.example'), 'utf8');
+  const hosts = /^# MAILRAIL_BROKER_HOSTS=(\S+)$/m.exec(example)?.[1] ?? '';
+  const { services, volumes } = readCompose({ ...secrets, MAILRAIL_BROKER_HOSTS: hosts });
+  expect(await composeFaults({ ...compose(), services, volumes }, stages)).toEqual([]);
+  const ours = Object.values(services).filter(({ command }) => command?.[1]?.startsWith('services/'));
+  expect(ours.length).toBeGreaterThan(5);
+  const names = hosts.split(',').map((host) => host.replace(':5672', ''));
+  expect(names.filter((name) => services[name]?.image.startsWith('rabbitmq:'))).toEqual(['rabbitmq', 'rabbitmq-2', 'rabbitmq-3']);
+  for (const { environment } of ours) expect(environment['AMQP_URL']?.endsWith(`@${hosts}`)).toBe(true);
+});
+
 const bucket = {
   MAILRAIL_CONTENT_URL: 's3://mail/corp?endpoint=http://s3:7070&sweep=list',
   MAILRAIL_CONTENT_ACCESS_KEY: 'key',
