@@ -82,7 +82,7 @@ describe('IN folders', () => {
   const folder = (gateway: string, name: string) => path.join(system.first.in, gateway, name);
   const put = (gateway: string, name: string, text: string) => {
     const temporary = path.join(system.first.in, gateway, 'IN', `.${name}.tmp`);
-    writeFileSync(temporary, text);
+    writeFileSync(temporary, `${text}\r\n`); // a whole last line: nothing to wait for
     renameSync(temporary, path.join(folder(gateway, 'IN'), name));
   };
   test('pickup: envelope from the headers, Bcc removed, the file gone', async () => {

@@ -1,4 +1,4 @@
-import { exchanges, scalingTarget } from '@mailrail/topology';
+import { deadLetters, exchanges, scalingTarget } from '@mailrail/topology';
 import { badmail, bagsReady, consumers, messagesIn, oldestAge } from './queries.ts';
 import type { Workload } from './workloads.ts';
 
@@ -81,6 +81,10 @@ export const lineAlerts: readonly Alert[] = [
   rule('MailrailUnroutedNotEmpty', 'critical', '1m', `${messagesIn(exchanges.unrouted)} > 0`, {
     summary: 'mail came back from the retry ladder for a queue that does not exist',
     description: '{{ $value }} messages are in the queue `unrouted`.',
+  }),
+  rule('MailrailDeadLettersWait', 'critical', '10m', `${messagesIn(deadLetters)} > 0`, {
+    summary: 'mail the broker gave up is not parked: advanced-queuing.report does not take it',
+    description: '{{ $value }} messages are in the queue `dead-letters`; their bodies are not pinned yet.',
   }),
   rule('MailrailBrokerUnreachable', 'critical', '2m', 'min by (namespace, stage) (mailrail_broker_up) == 0', {
     summary: '{{ $labels.stage }} is cut off from the broker, or the broker refuses mail by an alarm',

@@ -33,7 +33,8 @@ export function topologyObjects(topology: Topology): Manifest[] {
   const bindings = topology.bindings.map(({ source, queue, key, arguments: args }) => ({
     apiVersion,
     kind: 'Binding',
-    metadata: { name: objectName(`${source}-to-${queue}`) },
+    // A binding cannot be changed: the one of an earlier release, for the same lane but another key, is another object.
+    metadata: { name: objectName(`${source}-to-${queue}${key.endsWith('.parked') ? '-parked' : ''}`) },
     spec: { vhost, source, destination: queue, destinationType: 'queue', routingKey: key, ...argumentsOf(args), rabbitmqClusterReference },
   }));
   return [...exchanges, ...queues, ...bindings];

@@ -82,6 +82,8 @@ const Gateway = z.discriminatedUnion('kind', [
     dialect: z.string().regex(/^[a-z0-9-]{1,32}$/), // pickup and replay are the two modes of `eml`
     trust: z.enum(['inside', 'outside']).default('outside'),
     pollEvery: Duration.prefault('5s'),
+    /** A file that stops inside a line, or behind its header, is taken when nothing was written to it for so long. */
+    quietFor: Duration.prefault('5s'),
     keepDone: Duration.prefault('0s'),
   }),
 ]);

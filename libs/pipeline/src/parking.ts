@@ -3,7 +3,7 @@ import type { Envelope, MailEncoder } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
 import { newCopyId, oneLine } from '@mailrail/mail';
 import type { Log, Metrics } from '@mailrail/telemetry';
-import { badmailKey, exchanges, routingKey } from '@mailrail/topology';
+import { exchanges, parkedKey, routingKey } from '@mailrail/topology';
 
 /** Pins a body before its mail is parked, so that no sweep takes it (R13). */
 export interface Pin {
@@ -27,7 +27,7 @@ export function parking({ bus, ledger, log, metrics, content, encode, stage, sta
     bus.publish(
       {
         exchange: exchanges.mail,
-        key: badmailKey(station),
+        key: parkedKey(station),
         body,
         messageId: newCopyId(),
         type,

@@ -1,8 +1,9 @@
 import { openBus } from '@mailrail/broker';
 import { type Contract, mailEncoder } from '@mailrail/contracts';
-import { queueName, stations } from '@mailrail/topology';
+import { deadLetters, queueName, stations } from '@mailrail/topology';
 import { openAdmin } from './admin.ts';
 import { BagWriter } from './bag-writer.ts';
+import { deadLetterParking } from './dead-letters.ts';
 import { type Pin, parking } from './parking.ts';
 import type { ServiceOptions } from './service.ts';
 import { StageRunner } from './stage-runner.ts';
@@ -30,13 +31,18 @@ export async function runService<C extends Contract>(options: ServiceOptions<C> 
     log,
     metrics,
     consume: {
-      queues: lanes.map((lane) => queueName(station, lane)),
+      queues: [...lanes.map((lane) => queueName(station, lane)), ...(options.parksDeadLetters === true ? [deadLetters] : [])],
       prefetch: config.PREFETCH ?? 64,
       ackAlone: options.ackAlone ?? false,
-      onDelivery: (delivery) => runner?.take(delivery),
+      onDelivery: (delivery) => {
+        if (delivery.queue === deadLetters)
+          void park(delivery); // never rejects
+        else runner?.take(delivery);
+      },
     },
   });
   const tracker = new Tracker(bus, stage);
+  const park = deadLetterParking({ bus, content: options.content, ledger, log, metrics, tracker, stage });
   const encode = mailEncoder(config.WRITE_VERSIONS, [options.consumes]);
   runner = new StageRunner(options, {
     bus,

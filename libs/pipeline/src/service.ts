@@ -36,6 +36,8 @@ export interface ServiceOptions<C extends Contract> {
   ackAlone?: boolean;
   /** Claim every mail here by its copy (R3), counting it as accepted: `advanced-queuing` submit. */
   claimsAccepted?: boolean;
+  /** Parks what the broker gave up, of every station (R13): `advanced-queuing` report. */
+  parksDeadLetters?: boolean;
   handlerTimeoutMs?: number; // default 60,000
   /** Waits for the `transport` ladder; default the organization's schedule. */
   schedule?: () => RetrySchedule;

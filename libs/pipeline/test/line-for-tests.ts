@@ -5,7 +5,7 @@ import { organizationOf } from '@mailrail/organization';
 import { createLog, createMetrics, type Log, silentLog } from '@mailrail/telemetry';
 import { freshVhost, mailTo, type Vhost } from '@mailrail/testing';
 import { declareTopology, queueName, topologyOf } from '@mailrail/topology';
-import { type Outcome, type Running, runService, type ServiceOptions } from '../src/index.ts';
+import { type Outcome, type Pin, type Running, runService, type ServiceOptions } from '../src/index.ts';
 
 export const organization = organizationOf({
   organization: 'corp',
@@ -36,7 +36,7 @@ export async function lineForTests(broker?: { amqpUrl: string; managementUrl: st
     /** Runs a stage on `mts-in`, or where the options say. */
     async stage(
       handle: (mail: Envelope) => Outcome | Promise<Outcome>,
-      more: Partial<ServiceOptions<Contract>> & { amqpUrl?: string; log?: Log } = {},
+      more: Partial<ServiceOptions<Contract>> & { amqpUrl?: string; log?: Log; content?: Pin } = {},
     ) {
       const metrics = createMetrics('test');
       const one = await runService({

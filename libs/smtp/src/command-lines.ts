@@ -3,7 +3,8 @@ import { isAscii } from 'node:buffer';
 /** Longest command line, its CR LF included: 512 of RFC 5321 §4.5.3.1.4 and what the extensions add. */
 export const maxLineBytes = 2_048;
 
-export type Line = { kind: 'line'; text: string } | { kind: 'too-long' } | { kind: 'bad-end' };
+/** `control`: it ends well and holds a control character other than CR; `text` is to choose the answer by, and for nothing else. */
+export type Line = { kind: 'line'; text: string } | { kind: 'control'; text: string } | { kind: 'too-long' } | { kind: 'bad-end' };
 
 /**
  * Input that waits, and command lines cut from it. Memory: what the host has given and not been asked to hold back, and one
@@ -94,7 +95,8 @@ export class CommandLines {
     const length = bytes.length - 2;
     if (length < 0 || bytes[length] !== 0x0d) return { kind: 'bad-end' };
     const text = bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8', 0, length);
-    return control.test(text) ? { kind: 'bad-end' } : { kind: 'line', text };
+    if (!control.test(text)) return { kind: 'line', text };
+    return text.includes('\r') ? { kind: 'bad-end' } : { kind: 'control', text };
   }
 
   #forgetPart(): void {

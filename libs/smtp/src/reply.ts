@@ -11,7 +11,6 @@ export const replies = {
   ok: { code: 250, enhanced: '2.0.0', text: 'Ok' },
   senderOk: { code: 250, enhanced: '2.1.0', text: 'Sender ok' },
   recipientOk: { code: 250, enhanced: '2.1.5', text: 'Recipient ok' },
-  help: { code: 214, enhanced: '2.0.0', text: 'EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH; see RFC 5321' },
   closing: { code: 221, enhanced: '2.0.0', text: 'Closing the connection' },
   authenticated: { code: 235, enhanced: '2.7.0', text: 'Authentication succeeded' },
   cannotVerify: { code: 252, enhanced: '2.0.0', text: 'Send some mail, I will do my best' },

@@ -187,6 +187,10 @@ export class ServerSession {
           else this.#commandLine(line.text);
           return true;
         }
+        if (line.kind === 'control' && this.#phase === 'commands') {
+          this.#controlLine(line.text);
+          return true;
+        }
         this.#command = this.#phase === 'auth' ? 'AUTH' : '';
         this.#phase = 'commands';
         this.#auth = undefined;
@@ -234,13 +238,31 @@ export class ServerSession {
       case 'VRFY':
         return rest === '' ? this.#mistake(replies.badArguments) : this.#reply(replies.cannotVerify);
       case 'HELP':
-        return this.#reply(replies.help);
+        return this.#reply({ code: 214, enhanced: '2.0.0', text: `${this.#verbs().join(' ')}; see RFC 5321` });
       default:
         if (notImplemented.has(verb)) return this.#mistake(replies.notImplemented);
         // Another protocol talks to us, perhaps for somebody else: nothing good follows.
         if (otherProtocols.has(verb)) return this.#endWith(replies.unknownCommand, 'errors');
         return this.#mistake(replies.unknownCommand);
     }
+  }
+
+  /** A line with a control character is never worked; where that stands in an address, the address is what is wrong. */
+  #controlLine(text: string): void {
+    const [, verb = '', address] = /^(MAIL FROM|RCPT TO): *(<[^>]*[\p{Cc}][^>]*>)?/iu.exec(text) ?? [];
+    this.#command = verb.slice(0, 4).toUpperCase();
+    if (verb === '') return this.#mistake(replies.badLineEnd);
+    const { requireTls, requireAuth } = this.#options;
+    if (requireTls === true && !this.#secure) return this.#mistake(replies.tlsRequired);
+    if (this.#command === 'RCPT') {
+      if (this.#transaction === undefined) return this.#mistake(replies.badSequence);
+      this.#transaction.refused++;
+      return this.#mistake(address === undefined ? replies.badArguments : replies.badRecipientAddress);
+    }
+    if (this.#hello === undefined) return this.#mistake(replies.helloFirst);
+    if (this.#transaction !== undefined) return this.#mistake(replies.badSequence);
+    if (requireAuth === true && !this.#authenticated && !this.#siteExtension) return this.#mistake(replies.authenticationRequired);
+    return this.#mistake(address === undefined ? replies.badArguments : replies.badSenderAddress);
   }
 
   #helloCommand(verb: 'EHLO' | 'HELO' | 'LHLO', name: string): void {
@@ -265,6 +287,19 @@ export class ServerSession {
     }
     if (this.#siteExtension) keywords.push('XMAILRAIL');
     return keywords;
+  }
+
+  /** What may be said now: as in EHLO, neither TLS nor AUTH where there is none, or no more. */
+  #verbs(): string[] {
+    const early = this.#options.requireTls === true && !this.#secure;
+    const hello = this.#lmtp ? ['LHLO'] : ['EHLO', 'HELO'];
+    const chunks = this.#extensions.has('CHUNKING') ? ['BDAT'] : [];
+    const verbs = [...hello, 'MAIL', 'RCPT', 'DATA', ...chunks, 'RSET', 'NOOP', 'QUIT', 'VRFY', 'HELP'].filter(
+      (verb) => !early || beforeTls.has(verb),
+    );
+    if (this.#extensions.has('STARTTLS') && !this.#secure) verbs.push('STARTTLS');
+    if (this.#authAllowed() && !this.#authenticated && !early) verbs.push('AUTH');
+    return verbs;
   }
 
   #mailCommand(rest: string): void {

@@ -51,6 +51,7 @@ export async function declareTopology(topology: Topology, amqpUrl: string, manag
         }
       }
       for (const one of topology.bindings) await channel.bindQueue(one.queue, one.source, one.key, one.arguments);
+      for (const one of topology.retiredBindings) await channel.unbindQueue(one.queue, one.source, one.key, one.arguments);
     }
   } finally {
     await connection.close().catch(() => {});

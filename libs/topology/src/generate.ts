@@ -45,7 +45,7 @@ function markdown(topology: Topology): string {
     ...rows,
     '',
     `Each work queue has \`<queue>.badmail\` beside it. Retry ladder, shared by all: ${ladder.map((rung) => `\`${rungQueue(rung.name)}\``).join(', ')}.`,
-    'Parked by an operator: `hold`. Mail that came back from the ladder for a queue that does not exist: `unrouted` (must be empty).',
+    'Given up by the broker (delivery limit), until `advanced-queuing` has parked it: `dead-letters`. Parked by an operator: `hold`. Mail that came back from the ladder for a queue that does not exist: `unrouted` (must be empty).',
     '',
   ].join('\n');
 }

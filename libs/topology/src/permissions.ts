@@ -1,4 +1,15 @@
-import { badmailKey, badmailQueue, exchanges, ladder, queueName, routingKey, rungQueue, stations } from './stations.ts';
+import {
+  badmailKey,
+  badmailQueue,
+  deadLetters,
+  exchanges,
+  ladder,
+  parkedKey,
+  queueName,
+  routingKey,
+  rungQueue,
+  stations,
+} from './stations.ts';
 import type { Topology } from './topology.ts';
 
 /** What the broker lets one service do (S8). Topic permissions limit the keys it may write, which plain permissions cannot. */
@@ -18,6 +29,7 @@ const anyOf = (names: readonly string[]) => (names.length === 0 ? '^$' : `^(${na
 export function permissionsOf(topology: Topology): Permission[] {
   const writes = [exchanges.mail, exchanges.tracking, exchanges.probe];
   const side = [...ladder.map((rung) => rungQueue(rung.name)), 'hold', 'aq.reports'];
+  const parked = Object.keys(topology.stations).map(parkedKey);
   const connectorKeys = Object.keys(topology.stations).filter((name) => name.startsWith('connector.'));
   const rows: Permission[] = [
     {
@@ -34,12 +46,14 @@ export function permissionsOf(topology: Topology): Permission[] {
     const keys = targets.flatMap((target) =>
       (topology.stations[target]?.lanes ?? stations.mta.lanes).map((lane) => routingKey(target, lane)),
     );
+    const parks = name === 'aq.reports'; // what the broker gave up, of every station (R13)
     rows.push({
       user: station.takenBy,
       configure: '^$',
       write: anyOf(writes),
-      read: anyOf([...station.lanes.map((lane) => queueName(name, lane)), badmailQueue(name)]),
-      topicWrite: anyOf([...new Set([...keys, ...side, badmailKey(name)])]),
+      read: anyOf([...station.lanes.map((lane) => queueName(name, lane)), badmailQueue(name), ...(parks ? [deadLetters] : [])]),
+      // A release before parked with the key the broker dead-letters with; both work while a line is upgraded.
+      topicWrite: anyOf([...new Set([...keys, ...side, badmailKey(name), ...(parks ? parked : [parkedKey(name)])])]),
       topicRead: '^$',
     });
   }

@@ -152,8 +152,25 @@ export function routingKey(station: string, lane: Lane = 'normal'): string {
 export function badmailQueue(station: string): string {
   return `${stationOf(station).step}.${station}.badmail`;
 }
+/** The key the broker dead-letters a station's mail with. It leads to `deadLetters`: what the broker gave up is not parked yet. */
 export function badmailKey(station: string): string {
   return `${station}.badmail`;
+}
+/** Every such key, as a binding of a topic exchange says it. */
+export const anyBadmailKey = '#.badmail';
+/** The key that leads into the badmail lane of a station: what is published with it has a reason, and its body is pinned (R13). */
+export function parkedKey(station: string): string {
+  return `${station}.parked`;
+}
+/** Queue of what the broker gave up, of all stations: Advanced Queuing parks it (R13). */
+export const deadLetters = 'dead-letters';
+
+/** The station whose work queue has this name, in whatever lane and generation; undefined for any other queue. */
+export function stationOfQueue(queue: string): string | undefined {
+  const name = /^\d+\.(.+?)(?:\.g\d+)?$/.exec(queue)?.[1];
+  if (name === undefined || name.endsWith('.badmail')) return undefined;
+  if (name.startsWith('connector.')) return name;
+  return Object.entries(stations).find(([station, { lanes }]) => lanes.some((lane) => routingKey(station, lane) === name))?.[0];
 }
 export function rungQueue(name: string): string {
   return `retry.${name}`;

@@ -1,9 +1,12 @@
 import {
+  anyBadmailKey,
   badmailKey,
   badmailQueue,
   connectorStation,
+  deadLetters,
   exchanges,
   ladder,
+  parkedKey,
   queueOf,
   routingKey,
   rungQueue,
@@ -35,6 +38,8 @@ export interface Topology {
   exchanges: ExchangeSpec[];
   queues: QueueSpec[];
   bindings: BindingSpec[];
+  /** Bindings of earlier releases that must not be there any more. */
+  retiredBindings: BindingSpec[];
 }
 
 /** What a connector must be known by to have its queue. */
@@ -45,7 +50,7 @@ export interface ConnectorRow {
 
 /**
  * Looking must not change a mail's fate: the delivery limit is far above what any number of peeks reaches, and whatever passes it
- * goes to a lane where a person finds it, at least once (R6). `reject-publish` is what makes at-least-once take effect.
+ * goes to Advanced Queuing, which parks it in a lane where a person finds it, at least once (R6, R13). `reject-publish` is what makes at-least-once take effect.
  */
 const broker = { deliveryLimit: 1_000, parkedDeliveryLimit: 1_000_000 } as const;
 
@@ -73,12 +78,16 @@ export function topologyOf(connectors: readonly ConnectorRow[], line: Readonly<R
   const bindings: BindingSpec[] = [
     { source: exchanges.unrouted, queue: exchanges.unrouted, key: '', arguments: {} },
     { source: exchanges.mail, queue: exchanges.unrouted, key: exchanges.unrouted, arguments: {} },
+    { source: exchanges.mail, queue: deadLetters, key: anyBadmailKey, arguments: {} },
     { source: exchanges.mail, queue: 'hold', key: 'hold', arguments: {} },
   ];
+  const retiredBindings: BindingSpec[] = [];
+  queues.push({ name: deadLetters, arguments: quorum(exchanges.unrouted, broker.parkedDeliveryLimit) });
   queues.push({ name: 'hold', arguments: quorum(exchanges.unrouted, broker.parkedDeliveryLimit) });
   for (const [name, station] of Object.entries(all)) {
     queues.push({ name: badmailQueue(name), arguments: quorum(exchanges.unrouted, broker.parkedDeliveryLimit) });
-    bindings.push({ source: exchanges.mail, queue: badmailQueue(name), key: badmailKey(name), arguments: {} });
+    bindings.push({ source: exchanges.mail, queue: badmailQueue(name), key: parkedKey(name), arguments: {} });
+    retiredBindings.push({ source: exchanges.mail, queue: badmailQueue(name), key: badmailKey(name), arguments: {} });
     for (const lane of station.lanes) {
       const queue = queueOf(name, station, lane);
       const generation = station.generation ?? 1;
@@ -114,6 +123,7 @@ export function topologyOf(connectors: readonly ConnectorRow[], line: Readonly<R
     ],
     queues,
     bindings,
+    retiredBindings,
   };
 }
 

@@ -47,12 +47,18 @@ test('a mail for a station that is no more is kept in `unrouted`, and does not s
   await got('unrouted');
 });
 
-test('a rejected delivery goes to its badmail lane', async () => {
+test('what the broker gives up goes to where it is parked from, and what is parked to the badmail lane, also on an older line', async () => {
+  // As a release before bound it: both in one lane.
+  await channel.bindQueue('2.mts-in.badmail', 'mail', 'mts-in.badmail');
+  await declareTopology(topology, vhost.amqpUrl);
   await publish('mts-in', {});
   const message = await waitFor(async () => (await channel.get('2.mts-in')) || undefined, { what: 'the message' });
   channel.nack(message, false, false);
-  const parked = await got('2.mts-in.badmail');
-  expect(parked.properties.headers?.['x-first-death-reason']).toBe('rejected');
+  const given = await got('dead-letters');
+  expect(given.properties.headers?.['x-first-death-reason']).toBe('rejected');
+  await publish('mts-in.parked', { reason: 'not JSON' });
+  const parked = await got('2.mts-in.badmail'); // and nothing came before it
+  expect(parked.properties.headers).toMatchObject({ reason: 'not JSON' });
 });
 
 test('what differs is named, all of it at once, and nothing is changed', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { contractOf } from '@mailrail/contracts';
-import { definitionsOf, generatedFiles, permissionsOf, queueName, routingKey, stations, topologyOf } from '../src/index.ts';
+import { definitionsOf, generatedFiles, permissionsOf, queueName, routingKey, stationOfQueue, stations, topologyOf } from '../src/index.ts';
 
 const topology = topologyOf([
   { name: 'internet', kind: 'smtp' },
@@ -51,7 +51,8 @@ test('every work queue and lane that parks mail has a net, and no queue could de
       'x-dead-letter-strategy': 'at-least-once',
       'x-overflow': 'reject-publish',
     });
-    expect(bound.has(String(args['x-dead-letter-routing-key']))).toBe(true);
+    const key = String(args['x-dead-letter-routing-key']).replace(/^.+(?=\.badmail$)/, '#'); // bound for all stations at once
+    expect(bound.has(key)).toBe(true);
   }
 });
 
@@ -84,6 +85,10 @@ describe('permissions (S8)', () => {
     ['translator', 'retry.1m', true],
     ['translator', 'gateway.in.badmail', true],
     ['translator', 'mts-in.badmail', false],
+    ['translator', 'gateway.in.parked', true],
+    ['translator', 'mts-in.parked', false],
+    ['advanced-queuing.report', 'mts-in.parked', true],
+    ['advanced-queuing.report', 'connector.paris.parked', true],
     ['gateway', 'gateway.in', true],
     ['gateway', 'mts-out', true],
     ['gateway', 'retry.1s', false],
@@ -96,6 +101,21 @@ describe('permissions (S8)', () => {
   test('a service reads its own queues only', () => {
     expect(of('router')?.read).toBe('^(7\\.aq\\.post-categorization|7\\.aq\\.post-categorization\\.badmail)$');
   });
+});
+
+test.each([
+  ['2.mts-in', 'mts-in'],
+  ['5.aq.pre-categorization', 'aq.pre-categorization'],
+  ['3.mta.smtp', 'mta.smtp'],
+  ['3.mta.smtp.g2', 'mta.smtp'],
+  ['8.connector.paris', 'connector.paris'],
+  ['8.connector.paris.g3', 'connector.paris'],
+  ['2.mts-in.badmail', undefined],
+  ['2.nobody', undefined],
+  ['retry.1m', undefined],
+  ['dead-letters', undefined],
+])('the station of queue %s is %s', (queue, station) => {
+  expect(stationOfQueue(queue)).toBe(station);
 });
 
 test('definitions hold everything, and the generated files name every queue', () => {

@@ -40,6 +40,7 @@ async function startReport(config: Config): Promise<Running> {
     stage,
     station: 'aq.reports',
     consumes: DeliveryReport,
+    parksDeadLetters: true,
     handle: (mail, { now }) =>
       report(mail, {
         content: base.content,

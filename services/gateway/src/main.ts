@@ -105,7 +105,7 @@ type FolderDeps = Pick<Parameters<typeof openFolderGateway>[0], 'acceptor' | 'or
 function openFolders(directory: string, deps: FolderDeps): { name: string; gateway: FolderGateway }[] {
   return deps.organization.current().settings.gateways.flatMap((settings) => {
     if (settings.kind !== 'folder') return [];
-    const { name, dialect: mode, trust, pollEvery: pollEveryMs, keepDone: keepDoneMs } = settings;
+    const { name, dialect: mode, trust, pollEvery: pollEveryMs, quietFor: quietMs, keepDone: keepDoneMs } = settings;
     if (mode !== 'pickup' && mode !== 'replay' && !isFileDialect(mode)) {
       deps.log.warn('gateway.folder-not-opened', { gateway: name, dialect: mode, reason: 'there is no translator for this dialect' });
       return [];
@@ -113,7 +113,7 @@ function openFolders(directory: string, deps: FolderDeps): { name: string; gatew
     const gateway = openFolderGateway({
       ...deps,
       folder: path.join(directory, name),
-      gateway: { name, mode, trust, pollEveryMs, keepDoneMs },
+      gateway: { name, mode, trust, pollEveryMs, quietMs, keepDoneMs },
     });
     return [{ name, gateway }];
   });

@@ -44,7 +44,7 @@ const acceptor: Pick<Acceptor, 'begin' | 'obstacle'> = {
 
 const gateway = openFolderGateway({
   folder,
-  gateway: { name: 'pickup', mode: 'pickup', trust: 'outside', pollEveryMs: 10, keepDoneMs: 0 },
+  gateway: { name: 'pickup', mode: 'pickup', trust: 'outside', pollEveryMs: 10, quietMs: 20, keepDoneMs: 0 },
   acceptor,
   organization: organization(),
   log: silentLog,

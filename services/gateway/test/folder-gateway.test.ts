@@ -46,13 +46,13 @@ const logged =
   };
 const log: Log = { info: logged('info'), warn: logged('warn'), error: logged('error'), debug: logged('debug') };
 
-type Settings = { mode?: EmlMode; trust?: 'inside' | 'outside'; pollEveryMs?: number; keepDoneMs?: number };
+type Settings = { mode?: EmlMode; trust?: 'inside' | 'outside'; pollEveryMs?: number; quietMs?: number; keepDoneMs?: number };
 
 function start(
-  { mode = 'pickup', trust = 'inside', pollEveryMs = 20, keepDoneMs = 0 }: Settings = {},
+  { mode = 'pickup', trust = 'inside', pollEveryMs = 20, quietMs = 40, keepDoneMs = 0 }: Settings = {},
   more: Partial<FolderGatewayOptions> = {},
 ): FolderGateway {
-  const gateway = { name: 'pickup', mode, trust, pollEveryMs, keepDoneMs };
+  const gateway = { name: 'pickup', mode, trust, pollEveryMs, quietMs, keepDoneMs };
   const options = {
     folder,
     gateway,
@@ -216,9 +216,11 @@ describe('a file that is not finished', () => {
   test.each([
     ['in the header', 'From: ada@corp.example\r\nTo: ben@corp.exa', 'mple\r\n\r\nhello\r\n'],
     ['before its first byte', '', mail()],
+    ['behind its header', mail('', ''), 'hello\r\n'],
+    ['inside a line of its text', mail('', 'first line\r\nhalf of the se'), 'cond line\r\n'],
     ['in a multipart message', mail('Content-Type: multipart/mixed;\r\n boundary="b=1"\r\n', '--b=1\r\n\r\none\r\n'), '--b=1--\r\n'],
   ])('is waited for when it stops %s', async (_where, first, second) => {
-    start({}, { unfinishedMs: 60_000 });
+    start({ quietMs: 60_000 }, { unfinishedMs: 60_000 });
     await waitFor(made, { what: 'the folders' });
     await writeFile(at('IN', 'half.eml'), first);
     await drop('other.eml', mail());
@@ -229,6 +231,21 @@ describe('a file that is not finished', () => {
     await appendFile(at('IN', 'half.eml'), second);
     await waitFor(() => acceptor.taken.length === 3, { what: 'the mail' });
     expect(acceptor.taken[2]?.bytes.toString()).toContain(second.slice(-8));
+  });
+
+  test.each([
+    ['a text whose last line has no end', mail('', 'first\r\nlast')],
+    ['a header alone', mail('', '')],
+  ])('and %s is taken after its quiet time, no sooner', async (_what, content) => {
+    const quietMs = 400;
+    start({ quietMs }, { unfinishedMs: 60_000 });
+    await waitFor(made, { what: 'the folders' });
+    const writtenAt = performance.now();
+    await writeFile(at('IN', 'open.eml'), content);
+    await drop('whole.eml', mail());
+    await waitFor(() => acceptor.taken.length === 2, { what: 'both mails' });
+    expect(takenNames()).toEqual(['whole.eml', 'open.eml']);
+    expect(performance.now() - writtenAt).toBeGreaterThanOrEqual(quietMs);
   });
 
   test('without a closing line it comes late, not never', async () => {

@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 function start(mode: 'pickup' | 'replay' = 'pickup'): void {
-  const gateway = { name: mode, mode, trust: 'outside' as const, pollEveryMs: 20, keepDoneMs: 0 };
+  const gateway = { name: mode, mode, trust: 'outside' as const, pollEveryMs: 20, quietMs: 40, keepDoneMs: 0 };
   const options = { folder: join(base, mode), gateway, acceptor, organization: organization(), log: silentLog, metrics, leaseMs: 100 };
   open.push(openFolderGateway(options));
 }

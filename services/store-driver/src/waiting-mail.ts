@@ -2,12 +2,12 @@ import type { QueueFacts } from '@mailrail/broker';
 import type { WaitingMail } from '@mailrail/content-store';
 import { Bag, Envelope } from '@mailrail/contracts';
 import type { Topology } from '@mailrail/topology';
-import { ladder, queueName, rungQueue } from '@mailrail/topology';
+import { deadLetters, ladder, queueName, rungQueue } from '@mailrail/topology';
 
-/** Queues whose mail may need its body from the store: all but the parked, whose bodies are pinned (R13). */
+/** Queues whose mail may need its body from the store: all but the parked, whose bodies are pinned (R13). Dead letters are not yet. */
 export function queuesWithBodies(topology: Topology): string[] {
   const work = Object.entries(topology.stations).flatMap(([name, { lanes }]) => lanes.map((lane) => queueName(name, lane)));
-  return [...work, ...ladder.map(({ name }) => rungQueue(name))];
+  return [...work, deadLetters, ...ladder.map(({ name }) => rungQueue(name))];
 }
 
 /** What the sweeper must know of each queue, from a look at it. Mail whose age cannot be read is of unknown age, which stops the sweeper. */

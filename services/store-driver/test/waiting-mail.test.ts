@@ -14,9 +14,9 @@ const bag = (...ages: number[]) =>
     }),
   );
 
-test('work queues and rungs are asked about, parked mail is not', () => {
+test('work queues, rungs and dead letters are asked about, parked mail is not', () => {
   const queues = queuesWithBodies(topologyOf([{ name: 'internet', kind: 'smtp' }]));
-  expect(queues).toEqual(expect.arrayContaining(['1.gateway.in', '8.connector.internet', '9.aq.reports', 'retry.1h']));
+  expect(queues).toEqual(expect.arrayContaining(['1.gateway.in', '8.connector.internet', '9.aq.reports', 'dead-letters', 'retry.1h']));
   expect(queues.filter((name) => name.endsWith('badmail') || name === 'hold' || name === 'unrouted')).toEqual([]);
 });
 

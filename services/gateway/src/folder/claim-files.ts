@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { MessageRefused } from '../eml/refusal.ts';
 import { claim, flushClaims, unlessGone } from './claims.ts';
-import { tailBytes, unfinished } from './complete.ts';
+import { tailBytes, type Unfinished, unfinished } from './complete.ts';
 import { hasCode, type Layout } from './layout.ts';
 import { type OpenedFile, openPlain } from './open-file.ts';
 import { type Candidate, isSame, look } from './scan.ts';
@@ -18,7 +18,7 @@ export interface ClaimOptions {
   layout: Layout;
   device: number;
   /** Whether a file has been waited for long enough though it looks unfinished. */
-  isOverdue: (candidate: Candidate) => boolean;
+  isOverdue: (candidate: Candidate, why: Unfinished) => boolean;
   claimed: (claimed: Claimed) => void;
   /** What a dialect says of a file, in place of the rules for Internet messages. */
   isComplete?: (head: Buffer, tail: Buffer, whole: boolean) => boolean;
@@ -60,8 +60,9 @@ async function claimOne(
       const now = await look(layout, candidate.name, candidate.seenAt);
       if (now === undefined || !isSame(now, candidate)) return { kind: 'changed' };
     }
-    if (file !== undefined && !isOverdue(candidate) && (await looksUnfinished(file, isComplete))) {
-      await file.handle.close();
+    const why = file === undefined ? undefined : await looksUnfinished(file, isComplete);
+    if (why !== undefined && !isOverdue(candidate, why)) {
+      await file?.handle.close();
       return { kind: 'unfinished' };
     }
     const claimed = newClaim(candidate.name);
@@ -97,7 +98,10 @@ async function openSame(candidate: Candidate, layout: Layout, device: number): P
   return { kind: 'changed' };
 }
 
-async function looksUnfinished({ handle, head, status }: OpenedFile, isComplete: ClaimOptions['isComplete']): Promise<boolean> {
+async function looksUnfinished(
+  { handle, head, status }: OpenedFile,
+  isComplete: ClaimOptions['isComplete'],
+): Promise<Unfinished | undefined> {
   const whole = head.length === status.size;
   let tail = head;
   if (!whole) {
@@ -105,5 +109,6 @@ async function looksUnfinished({ handle, head, status }: OpenedFile, isComplete:
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, status.size - buffer.length);
     tail = buffer.subarray(0, bytesRead);
   }
-  return isComplete === undefined ? unfinished(head, tail, whole) !== undefined : !isComplete(head, tail, whole);
+  if (isComplete === undefined) return unfinished(head, tail, whole);
+  return isComplete(head, tail, whole) ? undefined : 'dialect';
 }

@@ -1,21 +1,30 @@
 import { headerFields } from '../eml/header-fields.ts';
 
+/** Why a file seems unfinished. `text`: it may well be whole, but stops where a writer that paused would have stopped, too. */
+export type Unfinished = 'empty' | 'header' | 'multipart' | 'text' | 'dialect';
+
 /**
- * What a file says itself about being finished, beside its size and time that do not move: the header has its end, and a
- * multipart message (RFC 2046 §5.1.1) its closing line. Where this says no, the file is waited for; a program that never writes
- * the closing line makes its mail late, not lost.
+ * What a file says itself about being finished, beside its size and time that do not move: the header has its end, a multipart
+ * message (RFC 2046 §5.1.1) its closing line, and any other a text that ends with a line. Where this says no, the file is waited
+ * for; a program that writes no such end makes its mail late, not lost.
  *
  * @param head the first bytes of the file. @param tail its last bytes, the same when it is small.
  * @param wholeHead `head` is the whole file.
  * @returns why it seems unfinished.
  */
-export function unfinished(head: Buffer, tail: Buffer, wholeHead: boolean): 'empty' | 'header' | 'multipart' | undefined {
+export function unfinished(head: Buffer, tail: Buffer, wholeHead: boolean): Unfinished | undefined {
   if (head.length === 0) return 'empty';
   const end = headerEnd(head);
-  if (end === undefined) return wholeHead ? 'header' : undefined; // a long header: its limit decides later
+  if (end === undefined) return wholeHead ? 'header' : endsWithLine(tail); // a long header: its limit decides later
   const type = headerFields(head.subarray(0, end), new Set(['content-type'])).fields.at(0)?.value;
   const boundary = type === undefined ? undefined : boundaryOf(type);
-  return boundary === undefined || tail.includes(`--${boundary}--`) ? undefined : 'multipart';
+  if (boundary !== undefined) return tail.includes(`--${boundary}--`) ? undefined : 'multipart';
+  const textAt = end + (head[end] === 0x0d ? 2 : 1);
+  return wholeHead && head.length <= textAt ? 'text' : endsWithLine(tail);
+}
+
+function endsWithLine(tail: Buffer): 'text' | undefined {
+  return tail.at(-1) === 0x0a ? undefined : 'text';
 }
 
 /** Longest closing line looked for, with some text after it that some programs write. */

@@ -15,7 +15,7 @@ import type { FolderMode, WorkOptions } from './work-file.ts';
 export interface FolderGatewayOptions extends Omit<WorkOptions, 'layout' | 'device' | 'keepDoneMs' | 'gateway'> {
   /** The gateway's own folder, `<in>/<gateway>`; made with all that belongs below it. */
   folder: string;
-  gateway: { name: string; mode: FolderMode; trust: 'inside' | 'outside'; pollEveryMs: number; keepDoneMs: number };
+  gateway: { name: string; mode: FolderMode; trust: 'inside' | 'outside'; pollEveryMs: number; quietMs: number; keepDoneMs: number };
   acceptor: WorkOptions['acceptor'] & { obstacle(): unknown };
   /** After this without a sign of life a claim is another gateway's to take. Default 30,000 (S4). */
   leaseMs?: number;
@@ -54,6 +54,7 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
   const now = () => performance.now();
   const layout = layoutOf(options.folder);
   const settleMs = Math.min(gateway.pollEveryMs, longestSettleMs);
+  const quietMs = Math.max(gateway.quietMs, 2 * settleMs);
   const room = waitingRoom({ layout, keep: keepNames, settleMs });
   const wake: Wake = wakeable();
   let device: number | undefined;
@@ -142,7 +143,7 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
         ...(foreign === undefined
           ? {}
           : { isComplete: (head: Buffer, tail: Buffer, whole: boolean) => foreign.isComplete(head, tail, whole) }),
-        isOverdue: ({ seenAt }) => now() - seenAt >= unfinishedMs,
+        isOverdue: ({ seenAt }, why) => now() - seenAt >= (why === 'text' ? quietMs : unfinishedMs),
         claimed: (claimed) => options.step?.('claimed', claimed),
       },
     );
