@@ -25,10 +25,10 @@ export interface CacheTiers {
   /** Not waited for: a cache that is away costs the next one a question. */
   keepShared(kind: Kind, known: readonly { key: string; entries: Entry[] }[], era: string): void;
   /**
-   * Takes the questions that no other process is asking now. @returns the keys that are ours to ask; all of them when the store
-   * is away or knows no leases.
+   * Takes the questions that no other process is asking now. @returns the keys that are ours to ask; `undefined` when the store is
+   * away or knows no leases, and everybody asks for himself.
    */
-  lease(kind: Kind, keys: readonly string[]): Promise<ReadonlySet<string>>;
+  lease(kind: Kind, keys: readonly string[]): Promise<ReadonlySet<string> | undefined>;
   /** Whoever waits for these answers looks at once for the value, or asks himself when there is none. */
   release(kind: Kind, keys: readonly string[]): void;
   flush(): Promise<boolean>;
@@ -152,7 +152,7 @@ export function cacheTiers(store: CacheStore | undefined, options: TierOptions):
       store.set([...rows].map(([key, { value, ttlMs }]) => ({ key, value, ttlMs }))).catch(failed);
     },
     async lease(kind, keys) {
-      if (store?.lease === undefined || leaseMs === 0 || !usable() || keys.length === 0) return new Set(keys);
+      if (store?.lease === undefined || leaseMs === 0 || !usable()) return undefined;
       try {
         const ours = await store.lease(
           keys.map((key) => keyOf('l', `${kind}:${key}`)),
@@ -161,7 +161,7 @@ export function cacheTiers(store: CacheStore | undefined, options: TierOptions):
         return new Set(keys.filter((_, at) => ours[at]));
       } catch (error) {
         failed(error);
-        return new Set(keys);
+        return undefined;
       }
     },
     release(kind, keys) {

@@ -61,11 +61,7 @@ export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
       era,
     );
     if (missing.length === 0) return;
-    const ours = await tiers.lease(
-      kind,
-      missing.map(({ key }) => key),
-    );
-    const { asking, waiting } = split(missing, ours);
+    const { asking, waiting, ours } = await leased(missing, era);
     await Promise.all([inBatches(asking, ours, era.is), fromOthers(waiting)]);
   };
 
@@ -105,20 +101,31 @@ export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
         break;
       }
       if (left.length === 0) break;
-      const ours = await tiers.lease(
-        kind,
-        left.map(({ key }) => key),
-      );
-      const { asking, waiting } = split(left, ours);
+      const { asking, waiting, ours } = await leased(left, era);
       if (asking.length > 0) work.push(inBatches(asking, ours, era.is));
       left = waiting;
     }
     await Promise.all(work);
   };
 
-  const split = (missing: readonly Missing[], ours: ReadonlySet<string>) => {
-    if (ours.size === missing.length) return { asking: missing, waiting: [] };
-    return { asking: missing.filter(({ key }) => ours.has(key)), waiting: missing.filter(({ key }) => !ours.has(key)) };
+  /** What nobody else is asking is ours to ask. */
+  const leased = async (missing: readonly Missing[], era: { is: string }) => {
+    const ours = await tiers.lease(
+      kind,
+      missing.map(({ key }) => key),
+    );
+    if (ours === undefined) return { asking: missing, waiting: [], ours: none };
+    const mine = missing.filter(({ key }) => ours.has(key));
+    // Between our look and our lease another may have got the answer and given his lease back.
+    const asking = mine.length === 0 ? mine : await fromShared(mine, era);
+    if (asking.length < mine.length) {
+      const left = new Set(asking);
+      tiers.release(
+        kind,
+        mine.filter((one) => !left.has(one)).map(({ key }) => key),
+      );
+    }
+    return { asking, waiting: mine.length === missing.length ? [] : missing.filter(({ key }) => !ours.has(key)), ours };
   };
 
   const inBatches = async (missing: readonly Missing[], leased: ReadonlySet<string>, era: string): Promise<void> => {

@@ -1,5 +1,5 @@
 /** LDIF of many users with several addresses each, as an organization has them, and a group of them all. Made the same each time. */
-export function crowdLdif(users: number, base = 'DC=corp,DC=example'): string {
+export function crowdLdif(users: number, servers: readonly string[] = ['EX1', 'EX2', 'EX3'], base = 'DC=corp,DC=example'): string {
   const lines = [
     `dn: ${base}\nobjectClass: dcObject\nobjectClass: organization\ndc: corp\no: corp\n`,
     `dn: OU=Users,${base}\nobjectClass: organizationalUnit\nou: Users\n`,
@@ -7,7 +7,7 @@ export function crowdLdif(users: number, base = 'DC=corp,DC=example'): string {
   const dns: string[] = [];
   for (let n = 0; n < users; n += 1) {
     const dn = `CN=User ${n},OU=Users,${base}`;
-    const server = `EX${(n % 3) + 1}`;
+    const server = servers[n % servers.length] ?? '';
     dns.push(dn);
     lines.push(`dn: ${dn}
 objectClass: top

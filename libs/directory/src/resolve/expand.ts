@@ -1,6 +1,7 @@
 import { dnKey } from '../dn.ts';
 import type { Directory, Entry } from '../port.ts';
 import { bare } from './bare.ts';
+import { failures } from './failures.ts';
 import type { Outcomes } from './outcomes.ts';
 import type { Incoming, ReversePath, Stop, Way } from './resolution.ts';
 import { certain, closedBy, type Trail, type Visit } from './trail.ts';
@@ -210,7 +211,7 @@ async function open<R extends Incoming>(
   for (const { visit, leaves } of entering) {
     const { entry, address, way, trail } = visit;
     if (depthBefore + way.groups.length >= maxDepth) {
-      outcomes.fail(way, trail, '5.2.4', `groups are nested deeper than ${maxDepth}`);
+      outcomes.fail(way, trail, failures.nestedTooDeep(maxDepth));
       continue;
     }
     outcomes.note(() => `${bare(address)}: a group, expanded${entry.hideMembership ? '; its members are not named' : ''}`);
@@ -248,7 +249,7 @@ async function query<R extends Incoming>(group: Open<R>, deps: ExpandDeps<R>): P
       outcomes.groups.findIndex(({ id }) => id === entry.id),
       1,
     ); // it was not expanded after all
-    outcomes.fail(reached, trail, '5.2.4', reason);
+    outcomes.fail(reached, trail, failures.notExpanded(reason));
     outcomes.wrong(entry, group.way.groups.at(-1) ?? '', `has a query that cannot be run: ${reason}`);
     return [];
   };
@@ -261,5 +262,5 @@ async function query<R extends Incoming>(group: Open<R>, deps: ExpandDeps<R>): P
 }
 
 export function tooMany(limit: number): Stop {
-  return { kind: 'refused', status: '5.5.3', reason: `more than ${limit} recipients, the members of groups included` };
+  return { kind: 'refused', ...failures.tooManyRecipients(limit) };
 }

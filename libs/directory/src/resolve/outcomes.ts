@@ -1,6 +1,7 @@
 import { addressKey } from '@mailrail/mail';
 import type { Entry } from '../port.ts';
 import { bare } from './bare.ts';
+import { failures, type Refusal } from './failures.ts';
 import type { BrokenGroup, ExpandedGroup, Failure, Hop, Incoming, LargeGroup, LocalRecipient, Resolution, Way } from './resolution.ts';
 import { isLost, markEnds, type Trail, type Visit } from './trail.ts';
 
@@ -64,7 +65,7 @@ export class Outcomes<R extends Incoming> {
     this.hops.push({ way, address, ...(server === undefined ? {} : { server: { name: server.name, site: server.site } }) });
   }
 
-  fail(way: Way<R>, trail: Trail | undefined, status: string, reason: string): void {
+  fail(way: Way<R>, trail: Trail | undefined, { status, reason }: Refusal): void {
     markEnds(trail);
     const recipient = way.hidden ?? way.member ?? way.source.address;
     this.note(() => `${bare(way.member ?? way.source.address)}: ${status} ${reason}`);
@@ -167,7 +168,7 @@ export class Outcomes<R extends Incoming> {
     }
 
     for (const { way, trail } of open) {
-      if (isLost(trail)) this.fail(way, trail, '5.4.6', 'forwarding leads in a circle');
+      if (isLost(trail)) this.fail(way, trail, failures.circle);
       else this.#drop(way);
     }
     this.#waiting = [];

@@ -6,6 +6,7 @@ import type { Directory, Entry } from '../port.ts';
 import { bare } from './bare.ts';
 import { encapsulated, ownersIn, spellings, withPostmaster } from './address-lookup.ts';
 import { expandGroups, type GroupVisit, isGroup, type SeenDn, tooMany } from './expand.ts';
+import { failures } from './failures.ts';
 import { Outcomes } from './outcomes.ts';
 import type { Incoming, Resolution, ResolveInput, Stop, Way } from './resolution.ts';
 import { isRestricted, refusalBy, type Sender } from './restrictions.ts';
@@ -113,7 +114,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     // The sender's own number goes before the organization's, if he is who he says; else only where it is the stricter one.
     if (own !== undefined) maxRecipients = input.trusted ? own : Math.min(own, maxRecipients);
     if (maxSendKb !== undefined && input.sizeBytes > maxSendKb * 1_024) {
-      return { kind: 'refused', status: '5.2.3', reason: `the sender may send messages of at most ${maxSendKb} KB` };
+      return { kind: 'refused', ...failures.tooLargeForSender(maxSendKb) };
     }
     return undefined;
   }
@@ -141,11 +142,11 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
       if (item.second) {
         outcomes.problems += 1;
         outcomes.note(() => 'forwards to an object that does not exist; the mailbox keeps its copy');
-      } else outcomes.fail(way, trail, '5.1.1', 'forwards to an object that does not exist');
+      } else outcomes.fail(way, trail, failures.forwardsToNobody);
       return undefined;
     }
     const owners = ownersIn(found.byAddress, spellings(at.address, organization));
-    if (owners.length > 1) outcomes.fail(way, trail, '5.1.4', 'more than one object of the directory has this address');
+    if (owners.length > 1) outcomes.fail(way, trail, failures.ambiguous);
     else if (owners[0] === undefined) unknown(item, at.address, next);
     else return object(item, owners[0], next, visits);
     return undefined;
@@ -155,11 +156,11 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
   function unknown(item: Item<R>, address: string, next: Item<R>[]): void {
     const { way, trail } = item;
     const { type } = splitAddress(address);
-    if (type === 'EX' || type === 'X500') outcomes.fail(way, trail, '5.1.1', 'no object of the directory has this address');
+    if (type === 'EX' || type === 'X500') outcomes.fail(way, trail, failures.unknown);
     else if (type !== 'SMTP') outcomes.onward(way, trail, address);
     else {
       const domain = domainOf(address);
-      if (domain === undefined || domain === '') outcomes.fail(way, trail, '5.1.3', 'the address has no domain');
+      if (domain === undefined || domain === '') outcomes.fail(way, trail, failures.noDomain);
       else if (organization.domain(domain)?.type !== 'authoritative') outcomes.onward(way, trail, address);
       else ours(item, address, next);
     }
@@ -182,7 +183,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
       next.push({ ...item, at: { kind: 'address', address: inner }, forwards: item.forwards + 1 });
       return;
     }
-    outcomes.fail(way, trail, '5.1.1', 'no object of the directory has this address');
+    outcomes.fail(way, trail, failures.unknown);
   }
 
   /** An object of the directory, reached by address, by forwarding or as a member (then it was admitted already). */
@@ -236,7 +237,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
       const domain = target === undefined ? undefined : domainOf(target);
       const isShared = domain !== undefined && organization.domain(domain)?.type !== 'authoritative';
       if (target !== undefined && isShared && trail?.id === entry.id) outcomes.onward(way, trail, target);
-      else outcomes.fail(way, trail, '5.4.6', 'forwarding leads in a circle');
+      else outcomes.fail(way, trail, failures.circle);
     }
     return true;
   }
@@ -249,7 +250,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     }
     visit.ends = true;
     const server = organization.serverRow(entry.expansionServer ?? '');
-    if (server === undefined) outcomes.fail(way, item.trail, '5.2.4', 'the server that expands the group is not one of the organization');
+    if (server === undefined) outcomes.fail(way, item.trail, failures.expansionServerUnknown);
     else outcomes.onward(way, item.trail, address, server);
   }
 
@@ -262,12 +263,11 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     const trail: Trail = { id: entry.id, kind: 'forward', keeps: entry.deliverAndRedirect, visit, up: item.trail };
     const forwarded = { way, trail, forwards: item.forwards + 1 };
     const { altRecipient: dn } = entry;
-    if (item.forwards >= maxForwards) outcomes.fail(way, trail, '5.4.6', `forwarded more than ${maxForwards} times`);
+    if (item.forwards >= maxForwards) outcomes.fail(way, trail, failures.forwardedTooOften(maxForwards));
     else if (entry.targetAddress !== undefined)
       redirect({ ...forwarded, trail: { ...trail, keeps: false }, second: false }, entry.targetAddress, next);
-    else if (entry.kind === 'contact') outcomes.fail(way, trail, '5.1.3', 'a contact without the address it stands for');
-    else if (entry.kind !== 'mailbox')
-      outcomes.fail(way, trail, '5.1.1', 'the object of the directory has no mailbox and no address elsewhere');
+    else if (entry.kind === 'contact') outcomes.fail(way, trail, failures.contactWithoutTarget);
+    else if (entry.kind !== 'mailbox') outcomes.fail(way, trail, failures.noMailbox);
     else if (dn !== undefined && !entry.deliverAndRedirect) {
       outcomes.note(() => `${bare(entry.primary ?? '')}: forwards to ${dn} and keeps nothing`);
       next.push({ ...forwarded, at: { kind: 'dn', dn }, second: false });
@@ -283,8 +283,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     const { type } = splitAddress(target);
     const domain = domainOf(target);
     outcomes.note(() => `stands for ${bare(target)}`);
-    if (type === 'SMTP' && (domain === undefined || domain === ''))
-      outcomes.fail(item.way, item.trail, '5.1.3', 'the address it stands for has no domain');
+    if (type === 'SMTP' && (domain === undefined || domain === '')) outcomes.fail(item.way, item.trail, failures.targetWithoutDomain);
     else if (type === 'EX' || type === 'X500' || (domain !== undefined && organization.domain(domain) !== undefined)) {
       next.push({ ...item, at: { kind: 'address', address: target } });
     } else outcomes.onward(item.way, item.trail, target);
@@ -294,10 +293,9 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
   function home(way: Way<R>, trail: Trail | undefined, entry: Entry): void {
     const { primary, homeServer, homeMta, homeMdb } = entry;
     const server = homeServer === undefined ? undefined : organization.serverRow(homeServer);
-    if (primary === undefined) outcomes.fail(way, trail, '5.1.0', 'the mailbox has no mail address');
-    else if ([homeMta, homeMdb].some((dn) => dn !== undefined && isDeletedDn(dn)))
-      outcomes.fail(way, trail, '5.1.6', 'the server of the mailbox was removed');
-    else if (server === undefined) outcomes.fail(way, trail, '5.1.6', 'the server of the mailbox is not one of the organization');
+    if (primary === undefined) outcomes.fail(way, trail, failures.noMailAddress);
+    else if ([homeMta, homeMdb].some((dn) => dn !== undefined && isDeletedDn(dn))) outcomes.fail(way, trail, failures.homeRemoved);
+    else if (server === undefined) outcomes.fail(way, trail, failures.homeUnknown);
     else if (server.name.toLowerCase() === settings.server.toLowerCase()) outcomes.deliver(way, trail, entry, primary);
     else outcomes.onward(way, trail, primary, server);
   }
@@ -308,7 +306,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     const refusal = await refusalBy(entry, expanded ? { ...sender, report: true } : sender, membership);
     if (!refusal.ok) return { kind: 'unavailable', reason: refusal.reason };
     if (refusal.value === undefined) return true;
-    outcomes.fail(way, trail, refusal.value.status, refusal.value.reason);
+    outcomes.fail(way, trail, refusal.value);
     return false;
   }
 

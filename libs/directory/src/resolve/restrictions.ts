@@ -1,6 +1,7 @@
 import { dnKey } from '../dn.ts';
 import type { Membership } from '../membership.ts';
 import type { Answer, Entry } from '../port.ts';
+import { failures, type Refusal } from './failures.ts';
 
 /** Who sends, as far as rights go. */
 export interface Sender {
@@ -10,11 +11,6 @@ export interface Sender {
   sizeBytes: number;
 }
 
-export interface Refusal {
-  status: string;
-  reason: string;
-}
-
 /**
  * Whether a directory object takes mail of this size from this sender: `undefined` when it does. Refusing goes before allowing;
  * who is not trusted satisfies no allow-list (S7), and is taken for who he says where that only refuses more.
@@ -22,21 +18,21 @@ export interface Refusal {
 export async function refusalBy(entry: Entry, sender: Sender, membership: Membership): Promise<Answer<Refusal | undefined>> {
   const { restrictions } = entry;
   if (restrictions.maxReceiveKb !== undefined && sender.sizeBytes > restrictions.maxReceiveKb * 1_024) {
-    return refused('5.2.3', `the recipient takes messages of at most ${restrictions.maxReceiveKb} KB`);
+    return refused(failures.tooLargeForRecipient(restrictions.maxReceiveKb));
   }
   if (sender.report) return allowed;
 
   const { rejectFrom, rejectMembersOf, acceptFrom, acceptMembersOf, requireAuthentication } = restrictions;
   if (sender.entry !== undefined) {
-    if (names(rejectFrom, sender.entry)) return refused('5.7.1', 'the recipient does not take mail from this sender');
+    if (names(rejectFrom, sender.entry)) return refused(failures.senderRejected);
     if (rejectMembersOf.length > 0) {
       const member = await membership.isMember(sender.entry, rejectMembersOf);
       if (!member.ok && member.bad !== true) return member;
-      if (!member.ok || member.value) return refused('5.7.1', 'the recipient does not take mail from members of a group the sender is in');
+      if (!member.ok || member.value) return refused(failures.senderInRejectedGroup);
     }
   }
   if (requireAuthentication && (!sender.trusted || sender.entry === undefined)) {
-    return refused('5.7.1', 'the recipient takes mail only from authenticated senders of the organization');
+    return refused(failures.notAuthenticated);
   }
   if (acceptFrom.length === 0 && acceptMembersOf.length === 0) return allowed;
   if (sender.trusted && sender.entry !== undefined) {
@@ -47,7 +43,7 @@ export async function refusalBy(entry: Entry, sender: Sender, membership: Member
       if (member.ok && member.value) return allowed;
     }
   }
-  return refused('5.7.1', 'the recipient takes mail only from certain senders');
+  return refused(failures.senderNotAccepted);
 }
 
 /** Whether the object restricts anything at all; most do not, and need no asking. */
@@ -63,8 +59,8 @@ export function isRestricted({ restrictions: r }: Entry): boolean {
 }
 
 const allowed: Answer<Refusal | undefined> = { ok: true, value: undefined };
-function refused(status: string, reason: string): Answer<Refusal | undefined> {
-  return { ok: true, value: { status, reason } };
+function refused(value: Refusal): Answer<Refusal | undefined> {
+  return { ok: true, value };
 }
 function names(dns: readonly string[], { dn }: Entry): boolean {
   if (dns.length === 0) return false;
