@@ -69,10 +69,11 @@ const Gateway = z.discriminatedUnion('kind', [
     banner: z.string().max(200).optional(),
     maxSessions: z.int().min(1).max(10_000).default(400),
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),
+    maxMails: z.int().min(1).optional(), // in one session, then 421; default as many as come
     maxErrors: z.int().min(1).max(1_000).default(20), // mistakes of one session before 421
     /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
     withhold: z
-      .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'STARTTLS', 'AUTH']))
+      .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'LIMITS', 'STARTTLS', 'AUTH']))
       .default([]),
   }),
   z.strictObject({ name: Name, kind: z.literal('http') }),

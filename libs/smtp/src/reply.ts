@@ -22,6 +22,7 @@ export const replies = {
   tooManySessions: { code: 421, enhanced: '4.3.2', text: 'Too many sessions, try again later' },
   shuttingDown: { code: 421, enhanced: '4.3.2', text: 'Service is stopping, try again later' },
   timedOut: { code: 421, enhanced: '4.4.2', text: 'Timed out waiting for you' },
+  tooManyMails: { code: 421, enhanced: '4.5.3', text: 'Enough mails for one session, connect again' },
   tooManyErrors: { code: 421, enhanced: '4.7.0', text: 'Too many errors' },
   storageFailed: { code: 451, enhanced: '4.3.0', text: 'The message could not be stored, try again later' },
   notConfirmed: { code: 451, enhanced: '4.3.0', text: 'The message could not be queued, try again later' },

@@ -11,6 +11,8 @@ import {
   type ServerEvent,
   type ServerOptions,
   ServerSession,
+  scramCredential,
+  scramDecoy,
 } from '../src/index.ts';
 
 export interface TakenMail extends Partial<MailCommand> {
@@ -25,6 +27,8 @@ export interface TakenMail extends Partial<MailCommand> {
 export interface HostOptions extends Partial<ServerOptions> {
   site?: boolean; // the peer has proved to be a site
   siteAfterAuth?: boolean;
+  /** The server's part of every SCRAM nonce. */
+  scramNonce?: string;
   refuseMail?: Reply;
   refuseData?: Reply;
   refuseContent?: Reply;
@@ -43,6 +47,9 @@ const usual = [
   'STARTTLS',
   'AUTH',
 ] as const satisfies readonly Extension[];
+
+/** The user of RFC 7677 §3. */
+const pencil = scramCredential('pencil', Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'));
 
 const answersByLocalPart: Record<string, Answer> = {
   nobody: reject({ code: 550, enhanced: '5.1.1', text: 'No such user' }),
@@ -70,7 +77,14 @@ export class RecordingHost {
     this.#options = options;
     this.#later = later;
     this.session = new ServerSession(
-      { hostname: 'mx.corp.example', extensions: usual, maxMessageBytes: 100_000, maxRecipients: 10, ...options },
+      {
+        hostname: 'mx.corp.example',
+        extensions: usual,
+        maxMessageBytes: 100_000,
+        maxRecipients: 10,
+        nonce: () => options.scramNonce ?? 'server',
+        ...options,
+      },
       (event) => this.#event(event),
     );
     if (options.site === true) this.session.enableSiteExtension();
@@ -114,8 +128,11 @@ export class RecordingHost {
       case 'content-abort':
         this.aborts.push(event.fault);
         break;
+      case 'scram':
+        this.#answer({ accept: true, scram: event.user === 'user' ? pencil : scramDecoy(event.user, Buffer.from('secret')) });
+        break;
       case 'auth': {
-        const good = event.user === 'ada' && event.password === 'secret';
+        const good = event.mechanism === 'SCRAM-SHA-256' ? event.proved : event.user === 'ada' && event.password === 'secret';
         if (good && this.#options.siteAfterAuth === true) this.session.enableSiteExtension();
         this.#answer(good ? accept : reject(replies.badCredentials));
         break;

@@ -9,6 +9,7 @@ import {
   type Reply,
   reject,
   replies,
+  type ScramCredential,
   type ServerEvent,
   ServerSession,
 } from '@mailrail/smtp';
@@ -43,6 +44,10 @@ export interface ConnectionContext {
   inNetwork: boolean; // the client's address is listed as inside (S1)
   /** @returns the account, and the site it stands for on a site listener; undefined for wrong credentials. */
   authenticate(user: string, password: string): { user: string; peer?: string } | undefined;
+  /** What is kept of a user's password, a decoy for nobody's; undefined where SCRAM is not offered. */
+  scramOf: ((user: string) => ScramCredential) | undefined;
+  /** Who a user is that has proved to know the password. */
+  proved(user: string): { user: string; peer?: string } | undefined;
   /** Brings up TLS; `TlsUp` is called when it is there, the connection closes when it fails. */
   startTls(raw: Socket, up: (secured: TLSSocket) => void): void;
   /** The site a verified client certificate stands for. */
@@ -100,6 +105,8 @@ export class SmtpConnection {
         requireAuth: !takesStrangers(settings.listener) || settings.requireAuthentication,
         requireTls: settings.requireTls,
         maxErrors: settings.maxErrors,
+        ...(settings.maxMails === undefined ? {} : { maxMails: settings.maxMails }),
+        scram: context.scramOf !== undefined,
         secure: context.secured !== undefined,
         cleartextAuth: isLoopback(plainAddress(socket.localAddress)),
       },
@@ -218,7 +225,12 @@ export class SmtpConnection {
         this.#context.log.info('gateway.content-dropped', { gateway: this.#context.settings.name, fault: event.fault });
         return this.#dropIntake();
       case 'auth':
-        return this.#onAuth(event.user, event.password);
+        if (event.mechanism === 'SCRAM-SHA-256') return this.#onAuth(event.proved ? this.#context.proved(event.user) : undefined);
+        return this.#onAuth(this.#context.authenticate(event.user, event.password));
+      case 'scram': {
+        const scram = this.#context.scramOf?.(event.user);
+        return this.#session.answer(scram === undefined ? reject(replies.authUnavailable) : { accept: true, scram });
+      }
       case 'starttls':
         return this.#onStartTls();
       case 'refused':
@@ -322,8 +334,7 @@ export class SmtpConnection {
     void intake?.abort();
   }
 
-  #onAuth(user: string, password: string): void {
-    const known = this.#context.authenticate(user, password);
+  #onAuth(known: { user: string; peer?: string } | undefined): void {
     if (known === undefined) {
       const timer = setTimeout(() => {
         this.#session.answer(reject(replies.badCredentials));

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
-import { type Reply, replies } from '@mailrail/smtp';
+import { type Reply, replies, scramCredential, scramDecoy } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, GatewayLine } from './accept.ts';
 import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
@@ -65,6 +66,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
   const perClient = new Map<string, number>();
   const hasAccounts = kind === 'site' ? options.siteSecret !== undefined : options.account !== undefined;
   const secure = options.tls === undefined ? undefined : openTls(options.tls, kind, log, limits.commandMs);
+  const passwords = kind !== 'site' && options.account !== undefined ? scramOf(options.account) : undefined;
   let served = 0;
   let stopping = false;
   let emptied: (() => void) | undefined;
@@ -109,6 +111,8 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
         inNetwork: takesStrangers(kind) && networks(settings.insideNetworks)(address),
         secured,
         authenticate: (user, password) => authenticate(options, snapshot, user, password),
+        scramOf: passwords?.credentialOf,
+        proved: (user) => (user === options.account?.user ? { user } : undefined),
         startTls: (clear, up) => secure?.start(clear, up),
         siteOf: (peer) => (kind === 'site' ? siteOfCertificate(peer, snapshot) : undefined),
         closed: () => {
@@ -205,6 +209,13 @@ function authenticate({ kind, account, siteSecret }: SmtpListenerOptions, snapsh
   // Both are compared in any case: which of them was wrong is not to be told by the time it takes.
   const right = [sameSecret(user, account.user), sameSecret(password, account.password)];
   return right.every(Boolean) ? { user: account.user } : undefined;
+}
+
+/** SCRAM for the one account of a listener. The password is stretched once, here. */
+function scramOf({ user, password }: { user: string; password: string }) {
+  const credential = scramCredential(password, randomBytes(16));
+  const secret = randomBytes(32);
+  return { credentialOf: (name: string) => (name === user ? credential : scramDecoy(name, secret)) };
 }
 
 /** The site a client certificate stands for, when the organization's authority has signed it: its common name or a DNS name. */

@@ -39,6 +39,7 @@ export function listenerExtensions(settings: SmtpSettings, hasCertificate: boole
     'DSN',
     'ENHANCEDSTATUSCODES',
     'CHUNKING',
+    'LIMITS',
     ...(hasCertificate ? (['STARTTLS'] as const) : []),
     ...(auth ? (['AUTH'] as const) : []),
   ];

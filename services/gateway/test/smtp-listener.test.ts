@@ -1,3 +1,4 @@
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -85,7 +86,7 @@ describe('mx', () => {
     const talk = await Talk.to(await open());
     expect(await talk.reply()).toBe('220 ex1.corp.example ESMTP');
     expect(await talk.say('EHLO client.example')).toBe(
-      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250 CHUNKING',
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250 LIMITS RCPTMAX=1000',
     );
     const answer = await talk.mail({ to: ['ada@corp.example', 'partner@relay.example', 'postmaster'], content: '..stuffed\r\n' });
     const [mail] = mails();
@@ -307,7 +308,7 @@ describe('LMTP', () => {
     const talk = await Talk.to(await open({ kind: 'lmtp' }));
     expect(await talk.reply()).toBe('220 ex1.corp.example LMTP');
     expect(await talk.say('LHLO postfix.example')).toBe(
-      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250 CHUNKING',
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250 LIMITS RCPTMAX=1000',
     );
     const { promise, resolve } = Promise.withResolvers<void>();
     line.gate = promise;
@@ -669,6 +670,25 @@ describe('implicit TLS', () => {
   });
 });
 
+/** A client of SCRAM-SHA-256, RFC 5802 §3. @returns the last reply; the server's proof is checked on the way. */
+async function scram(talk: Talk, user: string, password: string): Promise<string> {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const hmac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest();
+  const bare = `n=${user},r=${randomBytes(12).toString('hex')}`;
+  const asked = await talk.say(`AUTH SCRAM-SHA-256 ${base64(`n,,${bare}`)}`);
+  const challenge = Buffer.from(asked.slice(4), 'base64').toString();
+  const [, nonce = '', salt = '', iterations = ''] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(challenge) ?? [];
+  const salted = pbkdf2Sync(password, Buffer.from(salt, 'base64'), Number(iterations), 32, 'sha256');
+  const clientKey = hmac(salted, 'Client Key');
+  const said = `${bare},${challenge},c=biws,r=${nonce}`;
+  const signature = hmac(createHash('sha256').update(clientKey).digest(), said);
+  const proof = clientKey.map((byte, at) => byte ^ (signature[at] ?? 0));
+  const answer = await talk.say(base64(`c=biws,r=${nonce},p=${Buffer.from(proof).toString('base64')}`));
+  if (!answer.startsWith('334')) return answer;
+  expect(answer.slice(4)).toBe(base64(`v=${hmac(hmac(salted, 'Server Key'), said).toString('base64')}`));
+  return talk.say('');
+}
+
 const plain = (user: string, password: string) => `AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`;
 
 describe('submission', () => {
@@ -683,6 +703,19 @@ describe('submission', () => {
     expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
     expect(mails()[0]?.origin).toMatchObject({ gateway: 'submission', authenticated: true, user: 'app', trust: 'inside' });
     expect(await stored()).toContain('\twith ESMTPA id ');
+  });
+
+  test('SCRAM-SHA-256: both sides prove that they know the password', async () => {
+    const port = await open({ kind: 'submission', account });
+    const talk = await Talk.hello(port);
+    expect(await talk.say('EHLO a')).toContain('AUTH PLAIN LOGIN SCRAM-SHA-256');
+    expect(await scram(talk, 'app', 'correct horse')).toMatch(/^235/);
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(mails()[0]?.origin).toMatchObject({ authenticated: true, user: 'app' });
+    const other = await Talk.hello(port);
+    expect(await scram(other, 'app', 'wrong')).toMatch(/^535 5\.7\.8/);
+    expect(await scram(other, 'nobody', 'correct horse')).toMatch(/^535 5\.7\.8/);
+    expect(await other.mail()).toMatch(/^530/);
   });
 
   test('without an account AUTH is not offered and nothing is taken', async () => {
