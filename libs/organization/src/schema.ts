@@ -66,6 +66,10 @@ const Gateway = z.discriminatedUnion('kind', [
     requireAuthentication: z.boolean().default(false),
     requireTls: z.boolean().default(false),
     insideNetworks: z.array(z.string()).default([]), // CIDR
+    /** Proxies: from these addresses, and from no others, a connection begins with a PROXY header (S3). CIDR. */
+    proxyNetworks: z.array(z.string()).default([]),
+    /** Proxies that may say with XCLIENT who their client is (S3). CIDR. */
+    xclientNetworks: z.array(z.string()).default([]),
     banner: z.string().max(200).optional(),
     maxSessions: z.int().min(1).max(10_000).default(400),
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),

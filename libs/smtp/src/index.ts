@@ -7,4 +7,5 @@ export { type ScramCredential, scramCredential, scramDecoy } from './scram.ts';
 export * from './server-session.ts';
 export * from './server-types.ts';
 export * from './site-extension.ts';
+export type { XclientCommand } from './xclient.ts';
 export * from './xtext.ts';

@@ -7,12 +7,13 @@ import { parseMail, parseRcpt } from './parameters.ts';
 import { type Reply, replies, replyLine } from './reply.ts';
 import { parseScramFirst, ScramExchange, type ScramFirst } from './scram.ts';
 import type { Answer, ContentFacts, ContentFault, Extension, MailCommand, ServerEvent, ServerOptions } from './server-types.ts';
+import { parseXclient, xclientAttributes } from './xclient.ts';
 
 /** Input that may wait for an answer before the host is told to stop reading. */
 const pauseAboveBytes = 32_768;
 
 type Phase = 'new' | 'commands' | 'auth' | 'content' | 'tls' | 'closed';
-type Question = 'mail' | 'rcpt' | 'data' | 'content-end' | 'auth' | 'scram' | 'starttls';
+type Question = 'mail' | 'rcpt' | 'data' | 'content-end' | 'auth' | 'scram' | 'starttls' | 'xclient';
 type Auth =
   | { mechanism: 'PLAIN' }
   | { mechanism: 'LOGIN'; user?: string }
@@ -66,6 +67,7 @@ export class ServerSession {
   #chunk: Chunk | undefined; // the one at hand
   #answers = 1; // replies the content at hand ends with
   #contentOpen = false; // the host has begun a content and knows no end of it yet
+  #forwarded = false; // XCLIENT was said: who is at the other end of the wire is not who is at the other end of the proxy
   #mails = 0;
   #errors = 0;
   #authFailures = 0;
@@ -108,10 +110,14 @@ export class ServerSession {
   start(refusal?: Reply): void {
     if (this.#phase !== 'new') throw new Error('the session has started');
     if (refusal !== undefined) return this.#endWith(refusal, 'refused');
-    const { hostname, banner = this.#lmtp ? 'LMTP' : 'ESMTP' } = this.#options;
     this.#phase = 'commands';
-    this.#reply({ code: 220, text: `${hostname} ${banner}` });
+    this.#greet();
     this.#run();
+  }
+
+  #greet(): void {
+    const { hostname, banner = this.#lmtp ? 'LMTP' : 'ESMTP' } = this.#options;
+    this.#reply({ code: 220, text: `${hostname} ${banner}` });
   }
 
   /**
@@ -243,6 +249,9 @@ export class ServerSession {
         return rest === '' ? this.#mistake(replies.badArguments) : this.#reply(replies.cannotVerify);
       case 'HELP':
         return this.#reply(replies.help);
+      case 'XCLIENT':
+        if (this.#options.xclient !== true) return this.#mistake(replies.unknownCommand);
+        return this.#xclientCommand(rest);
       default:
         if (notImplemented.has(verb)) return this.#mistake(replies.notImplemented);
         // Another protocol talks to us, perhaps for somebody else: nothing good follows.
@@ -275,6 +284,7 @@ export class ServerSession {
         keywords.push(`LIMITS RCPTMAX=${maxRecipients}${maxMails === undefined ? '' : ` MAILMAX=${maxMails}`}`);
       } else keywords.push(extension);
     }
+    if (this.#options.xclient === true) keywords.push(`XCLIENT ${xclientAttributes}`);
     if (this.#siteExtension) keywords.push('XMAILRAIL');
     return keywords;
   }
@@ -424,8 +434,15 @@ export class ServerSession {
     return this.#ask('starttls', { kind: 'starttls', discarded });
   }
 
+  #xclientCommand(rest: string): void {
+    if (this.#transaction !== undefined) return this.#mistake(replies.badSequence);
+    const client = parseXclient(rest);
+    if (client === undefined) return this.#mistake(replies.badArguments);
+    return this.#ask('xclient', { kind: 'xclient', client });
+  }
+
   #authAllowed(): boolean {
-    return this.#extensions.has('AUTH') && (this.#secure || this.#options.cleartextAuth === true);
+    return this.#extensions.has('AUTH') && (this.#secure || (this.#options.cleartextAuth === true && !this.#forwarded));
   }
 
   #authCommand(rest: string): void {
@@ -578,6 +595,13 @@ export class ServerSession {
         if (answer.scram === undefined) throw new Error('a SCRAM question is accepted with a credential');
         auth.exchange = new ScramExchange(auth.first, answer.scram, this.#options.nonce?.() ?? randomBytes(18).toString('base64'));
         return this.#reply({ code: 334, text: base64(auth.exchange.challenge) });
+      }
+      case 'xclient': {
+        this.#forwarded = true;
+        this.#hello = undefined;
+        this.#authenticated = false;
+        this.#siteExtension = false;
+        return this.#greet();
       }
       case 'starttls':
         this.#forget();

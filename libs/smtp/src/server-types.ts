@@ -1,6 +1,7 @@
 import type { Reply } from './reply.ts';
 import type { ScramCredential } from './scram.ts';
 import type { SiteParameters } from './site-extension.ts';
+import type { XclientCommand } from './xclient.ts';
 
 /** Extensions of a listener. What is listed is offered by EHLO and works; what is not is refused as unknown. */
 export type Extension =
@@ -48,6 +49,8 @@ export interface ServerOptions {
   requireTls?: boolean;
   /** AUTH is offered without TLS, too: for a listener on loopback. */
   cleartextAuth?: boolean;
+  /** The peer is a proxy whose word counts: XCLIENT is offered, and asked about. Elsewhere it is an unknown command. */
+  xclient?: boolean;
   /** SCRAM-SHA-256 (RFC 7677) is offered beside PLAIN and LOGIN: the host answers `scram`. */
   scram?: boolean;
   /** The server's part of a SCRAM nonce; default 18 bytes at random in base64. */
@@ -125,6 +128,8 @@ export type ServerEvent =
   | { kind: 'scram'; user: string } // ?
   /** SCRAM has come to its end; `proved` says whether with the right password. Accept nobody else. */
   | { kind: 'auth'; mechanism: 'SCRAM-SHA-256'; user: string; authzid: string; proved: boolean } // ?
+  /** A proxy says who its client is. Accepting forgets everything said so far and greets anew. */
+  | { kind: 'xclient'; client: XclientCommand } // ?
   /** The transaction is over or forgotten: RSET, EHLO, STARTTLS, refusal of a content. Nothing is told after `content-end`. */
   | { kind: 'reset' }
   /** Accepting sends 220; then bring up TLS and call `tlsStarted`. `discarded` bytes had come behind the command and are gone. */

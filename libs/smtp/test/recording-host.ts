@@ -13,6 +13,7 @@ import {
   ServerSession,
   scramCredential,
   scramDecoy,
+  type XclientCommand,
 } from '../src/index.ts';
 
 export interface TakenMail extends Partial<MailCommand> {
@@ -62,6 +63,7 @@ export class RecordingHost {
   readonly session: ServerSession;
   readonly mails: TakenMail[] = [];
   readonly aborts: string[] = [];
+  readonly xclients: XclientCommand[] = [];
   readonly events: ServerEvent[] = [];
   sent = '';
   writes = 0;
@@ -127,6 +129,10 @@ export class RecordingHost {
       }
       case 'content-abort':
         this.aborts.push(event.fault);
+        break;
+      case 'xclient':
+        this.xclients.push(event.client);
+        this.#answer(accept);
         break;
       case 'scram':
         this.#answer({ accept: true, scram: event.user === 'user' ? pencil : scramDecoy(event.user, Buffer.from('secret')) });

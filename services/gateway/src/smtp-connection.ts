@@ -12,6 +12,7 @@ import {
   type ScramCredential,
   type ServerEvent,
   ServerSession,
+  type XclientCommand,
 } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
@@ -41,6 +42,10 @@ export interface ConnectionContext {
   tell: GatewayLine['tell'] | undefined;
   /** The connection is inside TLS from its first byte. */
   secured: TLSSocket | undefined;
+  /** Of the client, as the socket or a proxy says. */
+  address: string;
+  /** The socket's own address is that of a proxy whose XCLIENT counts. */
+  xclient: boolean;
   inNetwork: boolean; // the client's address is listed as inside (S1)
   /** @returns the account, and the site it stands for on a site listener; undefined for wrong credentials. */
   authenticate(user: string, password: string): { user: string; peer?: string } | undefined;
@@ -63,7 +68,8 @@ export class SmtpConnection {
   readonly #raw: Socket;
   readonly #context: ConnectionContext;
   readonly #session: ServerSession;
-  readonly #address: string;
+  #address: string;
+  #inNetwork: boolean; // by the address of the socket or of a PROXY header
   readonly #since = performance.now();
   #socket: Socket;
   #holds = 0; // reasons not to read from the socket just now
@@ -89,7 +95,8 @@ export class SmtpConnection {
   constructor(socket: Socket, context: ConnectionContext) {
     this.#raw = this.#socket = socket;
     this.#context = context;
-    this.#address = plainAddress(socket.remoteAddress);
+    this.#address = context.address;
+    this.#inNetwork = context.inNetwork;
     if (context.secured !== undefined) this.#tls = protocolOf(context.secured);
     const { settings, snapshot, extensions } = context;
     const { limits } = snapshot.settings;
@@ -108,7 +115,9 @@ export class SmtpConnection {
         ...(settings.maxMails === undefined ? {} : { maxMails: settings.maxMails }),
         scram: context.scramOf !== undefined,
         secure: context.secured !== undefined,
-        cleartextAuth: isLoopback(plainAddress(socket.localAddress)),
+        // Behind a proxy on this machine the way to us is short, the client's is not.
+        cleartextAuth: isLoopback(plainAddress(socket.localAddress)) && isLoopback(context.address),
+        xclient: context.xclient,
       },
       (event) => this.#on(event),
     );
@@ -233,6 +242,8 @@ export class SmtpConnection {
       }
       case 'starttls':
         return this.#onStartTls();
+      case 'xclient':
+        return this.#onXclient(event.client);
       case 'refused':
         return this.#onRefused(event.command, event.reply);
       case 'reset':
@@ -279,7 +290,7 @@ export class SmtpConnection {
   #who(): Who {
     if (this.#peer !== undefined) return 'peer-site';
     if (this.#user !== undefined) return 'authenticated';
-    return this.#context.inNetwork ? 'listed-network' : 'outside';
+    return this.#inNetwork ? 'listed-network' : 'outside';
   }
 
   #onContentBegin(): void {
@@ -369,6 +380,15 @@ export class SmtpConnection {
       if (this.#peer !== undefined) this.#session.enableSiteExtension();
       if (this.#draining) this.#session.end(replies.shuttingDown);
     });
+  }
+
+  /** Another client from now on, about whom nothing is proved; it is inside by nothing a proxy says (S3). */
+  #onXclient({ address, helo = '' }: XclientCommand): void {
+    this.#address = address ?? this.#context.address;
+    this.#helo = helo;
+    this.#inNetwork = false;
+    this.#user = this.#peer = undefined;
+    return this.#session.answer(accept);
   }
 
   #onRefused(command: string, reply: Reply): void {

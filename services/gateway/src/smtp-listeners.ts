@@ -21,6 +21,8 @@ export function listenerSettings(kind: ListenerKind, { settings }: Pick<Organiza
     requireAuthentication: false,
     requireTls: false,
     insideNetworks: [],
+    proxyNetworks: [],
+    xclientNetworks: [],
     maxSessions: 400,
     maxSessionsPerClient: 400,
     maxErrors: 20,

@@ -60,6 +60,7 @@ interface Options {
   cleartextAuth?: boolean;
   maxErrors?: number;
   maxMails?: number;
+  xclient?: boolean;
   protocol?: 'lmtp';
   refuseMail?: Reply;
   refuseData?: Reply;
@@ -134,6 +135,7 @@ async function openFor({ options: given }: Dialogue): Promise<Lines> {
         insideNetworks: ['127.0.0.0/8'], // the dialogues send to anybody
         listener,
         requireTls: options.requireTls === true,
+        xclientNetworks: options.xclient === true ? ['127.0.0.1'] : [],
         maxErrors: options.maxErrors ?? 20,
         ...(options.maxMails === undefined ? {} : { maxMails: options.maxMails }),
         withhold: allExtensions.filter((extension) => !extensions.includes(extension)),

@@ -1,5 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type MemoryContentStore, memoryContentStore } from '@mailrail/content-store';
@@ -500,6 +501,153 @@ describe('bounds', () => {
     talk.send('QUIT\r\n');
     expect(await talk.reply()).toMatch(/^221/);
     await waitFor(() => listeners[0]?.sessions === 0, { what: 'the session gone' });
+  });
+});
+
+describe('behind a proxy', () => {
+  type Gateway = NonNullable<OrganizationInput['gateways']>[number] & { kind: 'smtp' };
+  const behind = (more: Partial<Gateway> = {}, listener: 'mx' | 'submission' = 'mx'): { gateways: Gateway[] } => ({
+    gateways: [{ name: listener, kind: 'smtp', listener, proxyNetworks: ['127.0.0.0/8'], insideNetworks: ['192.0.2.0/28'], ...more }],
+  });
+  const header = (address: string) => `PROXY TCP4 ${address} 192.0.2.200 12345 25\r\n`;
+  const binary = Buffer.concat([
+    Buffer.from('\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c', 'latin1'),
+    Buffer.from([192, 0, 2, 77, 192, 0, 2, 200, 0x30, 0x39, 0, 25]),
+  ]);
+
+  test.each([
+    ['version 1', header('192.0.2.77')],
+    ['version 2', binary.toString('latin1')],
+  ])('%s: the client is who the header says, and nothing is said before it', async (_, bytes) => {
+    const talk = await Talk.to(await open({ settings: behind() }));
+    for (const part of [bytes.slice(0, 9), `${bytes.slice(9)}EHLO client.example\r\n`]) talk.send(part);
+    expect(await talk.reply()).toMatch(/^220/);
+    expect(await talk.reply()).toMatch(/^250/);
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^550 5\.7\.1/);
+    await talk.say('RSET');
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(mails()[0]?.origin.peer).toBe('192.0.2.77');
+    expect(await stored()).toContain('from client.example ([192.0.2.77])');
+    await talk.say('QUIT');
+    expect((await session()).fields).toMatchObject({ peer: '192.0.2.77' });
+  });
+
+  test('a listed network counts for the client, never for a client the proxy does not know', async () => {
+    const port = await open({ settings: behind({ insideNetworks: ['192.0.2.0/28', '127.0.0.0/8'] }) });
+    for (const [line, reply] of [
+      [header('192.0.2.3'), /^250/],
+      [header('192.0.2.77'), /^550/],
+      ['PROXY UNKNOWN\r\n', /^550/],
+    ] as const) {
+      const talk = await Talk.to(port);
+      talk.send(line);
+      await talk.reply();
+      await talk.say('EHLO client.example');
+      expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(reply);
+    }
+  });
+
+  test('clients are counted one by one', async () => {
+    const port = await open({ settings: behind({ maxSessionsPerClient: 1 }) });
+    const greet = async (address: string) => {
+      const talk = await Talk.to(port);
+      talk.send(header(address));
+      return talk.reply();
+    };
+    expect([await greet('192.0.2.77'), await greet('192.0.2.78'), await greet('192.0.2.77')].map((reply) => reply.slice(0, 3))).toEqual([
+      '220',
+      '220',
+      '421',
+    ]);
+  });
+
+  test.each([
+    ['another header', 'EHLO client.example\r\n'],
+    ['a header that does not end', 'PROXY TCP4 192.0'],
+    ['nothing', ''],
+  ])('%s: closed without a word', async (_, bytes) => {
+    const talk = await Talk.to(await open({ settings: behind(), limits: { commandMs: 100 } }));
+    talk.send(bytes);
+    await talk.end();
+    expect(logged.map(({ event }) => event)).toContain('gateway.proxy-refused');
+  });
+
+  test('the header stands before the handshake of implicit TLS', async () => {
+    const account = { user: 'app', password: 'correct horse' };
+    const port = await open({ kind: 'submission', account, tls, implicitTls: true, settings: behind({}, 'submission') });
+    // As proxies do: the header and the client's first bytes in one packet.
+    const proxy = createServer((client) => {
+      client.once('data', (first: Buffer) => {
+        const upstream = connect({ port, host: '127.0.0.1' }, () =>
+          upstream.write(Buffer.concat([Buffer.from(header('192.0.2.78')), first])),
+        );
+        client.pipe(upstream).pipe(client);
+        client.on('error', () => {});
+        upstream.on('error', () => {});
+      });
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const alone = await Talk.to(port);
+    alone.send(header('192.0.2.77'));
+    const through = await Talk.to((proxy.address() as AddressInfo).port); // it listens on a port
+    for (const talk of [alone, through]) {
+      await talk.startTls();
+      await talk.reply();
+      await talk.say('EHLO client.example');
+      expect(await talk.say(plain('app', 'correct horse'))).toMatch(/^235/);
+      expect(await talk.mail()).toMatch(/^250/);
+    }
+    expect(mails().map(({ origin }) => origin.peer)).toEqual(['192.0.2.77', '192.0.2.78']);
+    proxy.close();
+  });
+
+  test('AUTH in clear text is not safe behind a proxy on this machine', async () => {
+    const port = await open({
+      kind: 'submission',
+      account: { user: 'app', password: 'correct horse' },
+      settings: behind({}, 'submission'),
+    });
+    const talk = await Talk.to(port);
+    talk.send(header('192.0.2.77'));
+    await talk.reply();
+    expect(await talk.say('EHLO client.example')).not.toContain('AUTH');
+    expect(await talk.say(plain('app', 'correct horse'))).toMatch(/^538/);
+  });
+
+  test('a header of a stranger is a syntax error and the end; in version 2 it is never a command', async () => {
+    const port = await open();
+    const talk = await Talk.to(port);
+    await talk.reply();
+    talk.send(header('192.0.2.3'));
+    expect(await talk.reply()).toMatch(/^500 5\.5\.2/);
+    await talk.end();
+    const other = await Talk.to(port);
+    await other.reply();
+    other.send(binary);
+    expect(await other.reply()).toMatch(/^500 5\.5\.2/);
+    other.destroy();
+    expect(mails()).toEqual([]);
+  });
+
+  test('XCLIENT of a listed proxy names another client, who is never inside by it', async () => {
+    const gateways = [
+      { name: 'mx', kind: 'smtp' as const, xclientNetworks: ['127.0.0.1'], insideNetworks: ['127.0.0.0/8', '192.0.2.0/28'] },
+    ];
+    const talk = await Talk.hello(await open({ settings: { gateways } }));
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(await talk.say('XCLIENT ADDR=192.0.2.3 LOGIN=app')).toMatch(/^220 ex1\.corp\.example/);
+    await talk.say('EHLO client.example');
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^550 5\.7\.1/);
+    await talk.say('RSET');
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(mails()[1]?.origin).toMatchObject({ peer: '192.0.2.3', authenticated: false, trust: 'outside' });
+    expect(mails()[1]?.origin).not.toHaveProperty('user');
+  });
+
+  test('XCLIENT of anybody else is unknown', async () => {
+    const talk = await Talk.hello(await open({ settings: { gateways: [{ name: 'mx', kind: 'smtp', xclientNetworks: ['192.0.2.1'] }] } }));
+    expect(await talk.say('EHLO a')).not.toContain('XCLIENT');
+    expect(await talk.say('XCLIENT ADDR=192.0.2.3')).toMatch(/^500/);
   });
 });
 

@@ -82,6 +82,7 @@ function serve(socket: Socket, kept: KeptMail): void {
         return forget();
       case 'auth':
       case 'scram':
+      case 'xclient':
       case 'starttls':
         return session.answer(reject(replies.notImplemented));
       case 'hello':
