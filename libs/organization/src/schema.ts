@@ -70,6 +70,8 @@ const Gateway = z.discriminatedUnion('kind', [
     proxyNetworks: z.array(z.string()).default([]),
     /** Proxies that may say with XCLIENT who their client is (S3). CIDR. */
     xclientNetworks: z.array(z.string()).default([]),
+    /** The greeting waits so long, and who talks before it is refused: senders of junk often do. Off by default. */
+    greetingDelay: Duration.refine((ms) => ms <= 60_000, 'at most 60s').prefault('0s'),
     banner: z.string().max(200).optional(),
     maxSessions: z.int().min(1).max(10_000).default(400),
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),

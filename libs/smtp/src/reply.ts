@@ -58,6 +58,7 @@ export const replies = {
   tooLarge: { code: 552, enhanced: '5.3.4', text: 'The message is larger than the limit' },
   headerTooLarge: { code: 552, enhanced: '5.3.4', text: 'The header block is larger than the limit' },
   utf8Required: { code: 553, enhanced: '5.6.7', text: 'An address in UTF-8 needs SMTPUTF8' },
+  earlyTalker: { code: 554, enhanced: '5.5.1', text: 'You spoke before the greeting' },
   noValidRecipients: { code: 554, enhanced: '5.5.1', text: 'No valid recipients' },
   tooManyHops: { code: 554, enhanced: '5.4.6', text: 'Too many hops' },
   unknownParameter: { code: 555, enhanced: '5.5.4', text: 'Parameter not recognized' },

@@ -84,6 +84,7 @@ export class SmtpConnection {
   #tls: string | undefined;
   #user: string | undefined;
   #peer: string | undefined;
+  #greeting: NodeJS.Timeout | undefined; // while the greeting is held back
   #mail: MailCommand | undefined;
   #sender: string | null = null;
   #recipients: ForeignRecipient[] = [];
@@ -131,7 +132,17 @@ export class SmtpConnection {
 
   /** @param refusal instead of a greeting. */
   start(refusal: Reply | undefined): void {
-    this.#session.start(refusal);
+    const { greetingDelay } = this.#context.settings;
+    if (refusal !== undefined || greetingDelay === 0) return this.#session.start(refusal);
+    this.#greeting = setTimeout(() => this.#greet(undefined), greetingDelay);
+    this.#greeting.unref();
+    return undefined;
+  }
+
+  #greet(refusal: Reply | undefined): void {
+    clearTimeout(this.#greeting);
+    this.#greeting = undefined;
+    if (!this.#session.closed) this.#session.start(refusal);
   }
 
   /** The service stops: a session between mails ends now, one with a mail in hand after it. */
@@ -175,6 +186,7 @@ export class SmtpConnection {
 
   readonly #onData = (chunk: Buffer) => {
     this.#counts.bytes += chunk.length;
+    if (this.#greeting !== undefined) this.#greet(replies.earlyTalker);
     this.#session.receive(chunk);
   };
   readonly #onEnd = () => {
@@ -184,6 +196,7 @@ export class SmtpConnection {
   readonly #onClose = () => {
     if (this.#over) return;
     this.#over = true;
+    clearTimeout(this.#greeting);
     this.#session.clientGone();
     const { log, settings } = this.#context;
     const { mails, recipients, refused, bytes } = this.#counts;

@@ -25,6 +25,7 @@ export function listenerSettings(kind: ListenerKind, { settings }: Pick<Organiza
     xclientNetworks: [],
     maxSessions: 400,
     maxSessionsPerClient: 400,
+    greetingDelay: 0,
     maxErrors: 20,
     withhold: [],
   };

@@ -504,6 +504,34 @@ describe('bounds', () => {
   });
 });
 
+describe('a greeting that waits', () => {
+  const settings = { gateways: [{ name: 'mx', kind: 'smtp' as const, greetingDelay: '100ms' }] };
+
+  test('who waits for it is served', async () => {
+    const talk = await Talk.hello(await open({ settings }));
+    expect(await talk.mail()).toMatch(/^250/);
+  });
+
+  test('who talks before it is refused, and nothing it said is done', async () => {
+    const talk = await Talk.to(await open({ settings: { gateways: [{ name: 'mx', kind: 'smtp', greetingDelay: '60s' }] } }));
+    talk.send('EHLO a\r\nMAIL FROM:<zoe@elsewhere.example>\r\n');
+    expect(await talk.reply()).toMatch(/^554 5\.5\.1/);
+    await talk.end();
+    expect((await session()).fields).toMatchObject({ reason: 'refused', mails: 0 });
+  });
+
+  test('who leaves before it, and a service that stops, wait for nothing', async () => {
+    const port = await open({ settings: { gateways: [{ name: 'mx', kind: 'smtp', greetingDelay: '60s' }] } });
+    const [leaving, waiting] = [await Talk.to(port), await Talk.to(port)];
+    await waitFor(() => listeners[0]?.sessions === 2, { what: 'both connections' });
+    leaving.destroy();
+    await waitFor(() => listeners[0]?.sessions === 1, { what: 'one of them gone' });
+    const closed = listeners.splice(0)[0]?.close();
+    expect(await waiting.reply()).toMatch(/^421 4\.3\.2/);
+    await closed;
+  });
+});
+
 describe('behind a proxy', () => {
   type Gateway = NonNullable<OrganizationInput['gateways']>[number] & { kind: 'smtp' };
   const behind = (more: Partial<Gateway> = {}, listener: 'mx' | 'submission' = 'mx'): { gateways: Gateway[] } => ({
