@@ -55,10 +55,12 @@ export function checkOrganization(value: unknown): Misfit[] {
   if (hostname !== undefined && typeOf.has(hostname)) say([isText(given) ? 'hostname' : 'server'], `${hostname} is also a mail domain`);
 
   for (const { row, path } of gateways.map(({ row, index }) => ({ row, path: ['gateways', index] }))) {
-    const networks = Array.isArray(row['insideNetworks']) ? row['insideNetworks'] : [];
-    networks.forEach((network: unknown, at) => {
-      if (isText(network) && !isNetwork(network)) say([...path, 'insideNetworks', at], `${network} is no network such as 192.0.2.0/24`);
-    });
+    for (const key of ['insideNetworks', 'proxyNetworks', 'xclientNetworks']) {
+      const networks = Array.isArray(row[key]) ? row[key] : [];
+      networks.forEach((network: unknown, at) => {
+        if (isText(network) && !isNetwork(network)) say([...path, key, at], `${network} is no network such as 192.0.2.0/24`);
+      });
+    }
   }
 
   checkConnectors(connectors, { sites, ownSite, servers, server, typeOf }, say);

@@ -66,13 +66,20 @@ const Gateway = z.discriminatedUnion('kind', [
     requireAuthentication: z.boolean().default(false),
     requireTls: z.boolean().default(false),
     insideNetworks: z.array(z.string()).default([]), // CIDR
+    /** Proxies: from these addresses, and from no others, a connection begins with a PROXY header (S3). CIDR. */
+    proxyNetworks: z.array(z.string()).default([]),
+    /** Proxies that may say with XCLIENT who their client is (S3). CIDR. */
+    xclientNetworks: z.array(z.string()).default([]),
+    /** The greeting waits so long, and who talks before it is refused: senders of junk often do. Off by default. */
+    greetingDelay: Duration.refine((ms) => ms <= 60_000, 'at most 60s').prefault('0s'),
     banner: z.string().max(200).optional(),
     maxSessions: z.int().min(1).max(10_000).default(400),
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),
+    maxMails: z.int().min(1).optional(), // in one session, then 421; default as many as come
     maxErrors: z.int().min(1).max(1_000).default(20), // mistakes of one session before 421
     /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
     withhold: z
-      .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'STARTTLS', 'AUTH']))
+      .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'LIMITS', 'STARTTLS', 'AUTH']))
       .default([]),
   }),
   z.strictObject({ name: Name, kind: z.literal('http') }),

@@ -1,16 +1,24 @@
+import { randomBytes } from 'node:crypto';
 import { fromBase64, parsePlain } from './auth.ts';
 import { ChunkBody, parseChunk, SwallowedChunk } from './chunk-body.ts';
 import { CommandLines } from './command-lines.ts';
 import { type BodyReceiver, DotBody } from './dot-body.ts';
 import { parseMail, parseRcpt } from './parameters.ts';
 import { type Reply, replies, replyLine } from './reply.ts';
+import { parseScramFirst, ScramExchange, type ScramFirst } from './scram.ts';
 import type { Answer, ContentFacts, ContentFault, Extension, MailCommand, ServerEvent, ServerOptions } from './server-types.ts';
+import { parseXclient, xclientAttributes } from './xclient.ts';
 
 /** Input that may wait for an answer before the host is told to stop reading. */
 const pauseAboveBytes = 32_768;
 
 type Phase = 'new' | 'commands' | 'auth' | 'content' | 'tls' | 'closed';
-type Question = 'mail' | 'rcpt' | 'data' | 'content-end' | 'auth' | 'starttls';
+type Question = 'mail' | 'rcpt' | 'data' | 'content-end' | 'auth' | 'scram' | 'starttls' | 'xclient';
+type Auth =
+  | { mechanism: 'PLAIN' }
+  | { mechanism: 'LOGIN'; user?: string }
+  /** Waits for the first message, then for the final one, then for the empty line that takes note of our own proof. */
+  | { mechanism: 'SCRAM-SHA-256'; first?: ScramFirst; exchange?: ScramExchange; proved?: boolean };
 
 interface Transaction {
   mail: MailCommand;
@@ -52,13 +60,15 @@ export class ServerSession {
   #secure: boolean;
   #authenticated = false;
   #siteExtension = false;
-  #auth: { mechanism: 'PLAIN' } | { mechanism: 'LOGIN'; user?: string } | undefined;
+  #auth: Auth | undefined;
   #transaction: Transaction | undefined;
   #body: BodyReceiver | undefined; // takes the input in phase `content`
   #chunks: ChunkBody | undefined; // a content that comes by BDAT, between its chunks too
   #chunk: Chunk | undefined; // the one at hand
   #answers = 1; // replies the content at hand ends with
   #contentOpen = false; // the host has begun a content and knows no end of it yet
+  #forwarded = false; // XCLIENT was said: who is at the other end of the wire is not who is at the other end of the proxy
+  #mails = 0;
   #errors = 0;
   #authFailures = 0;
   #refusedRecipients = 0;
@@ -100,10 +110,14 @@ export class ServerSession {
   start(refusal?: Reply): void {
     if (this.#phase !== 'new') throw new Error('the session has started');
     if (refusal !== undefined) return this.#endWith(refusal, 'refused');
-    const { hostname, banner = this.#lmtp ? 'LMTP' : 'ESMTP' } = this.#options;
     this.#phase = 'commands';
-    this.#reply({ code: 220, text: `${hostname} ${banner}` });
+    this.#greet();
     this.#run();
+  }
+
+  #greet(): void {
+    const { hostname, banner = this.#lmtp ? 'LMTP' : 'ESMTP' } = this.#options;
+    this.#reply({ code: 220, text: `${hostname} ${banner}` });
   }
 
   /**
@@ -239,6 +253,9 @@ export class ServerSession {
         return rest === '' ? this.#mistake(replies.badArguments) : this.#reply(replies.cannotVerify);
       case 'HELP':
         return this.#reply({ code: 214, enhanced: '2.0.0', text: `${this.#verbs().join(' ')}; see RFC 5321` });
+      case 'XCLIENT':
+        if (this.#options.xclient !== true) return this.#mistake(replies.unknownCommand);
+        return this.#xclientCommand(rest);
       default:
         if (notImplemented.has(verb)) return this.#mistake(replies.notImplemented);
         // Another protocol talks to us, perhaps for somebody else: nothing good follows.
@@ -282,9 +299,14 @@ export class ServerSession {
       else if (extension === 'STARTTLS') {
         if (!this.#secure) keywords.push(extension);
       } else if (extension === 'AUTH') {
-        if (this.#authAllowed() && !this.#authenticated) keywords.push('AUTH PLAIN LOGIN');
+        if (this.#authAllowed() && !this.#authenticated)
+          keywords.push(`AUTH PLAIN LOGIN${this.#options.scram === true ? ' SCRAM-SHA-256' : ''}`);
+      } else if (extension === 'LIMITS') {
+        const { maxRecipients, maxMails } = this.#options;
+        keywords.push(`LIMITS RCPTMAX=${maxRecipients}${maxMails === undefined ? '' : ` MAILMAX=${maxMails}`}`);
       } else keywords.push(extension);
     }
+    if (this.#options.xclient === true) keywords.push(`XCLIENT ${xclientAttributes}`);
     if (this.#siteExtension) keywords.push('XMAILRAIL');
     return keywords;
   }
@@ -309,6 +331,7 @@ export class ServerSession {
       return this.#mistake(replies.authenticationRequired);
     const parsed = parseMail(rest, this.#rules());
     if (!parsed.ok) return this.#mistake(parsed.reply);
+    if (this.#mails >= (this.#options.maxMails ?? Number.POSITIVE_INFINITY)) return this.#endWith(replies.tooManyMails, 'refused');
     this.#transaction = { mail: parsed.value, accepted: 0, refused: 0 };
     return this.#ask('mail', { kind: 'mail', mail: parsed.value });
   }
@@ -446,8 +469,15 @@ export class ServerSession {
     return this.#ask('starttls', { kind: 'starttls', discarded });
   }
 
+  #xclientCommand(rest: string): void {
+    if (this.#transaction !== undefined) return this.#mistake(replies.badSequence);
+    const client = parseXclient(rest);
+    if (client === undefined) return this.#mistake(replies.badArguments);
+    return this.#ask('xclient', { kind: 'xclient', client });
+  }
+
   #authAllowed(): boolean {
-    return this.#extensions.has('AUTH') && (this.#secure || this.#options.cleartextAuth === true);
+    return this.#extensions.has('AUTH') && (this.#secure || (this.#options.cleartextAuth === true && !this.#forwarded));
   }
 
   #authCommand(rest: string): void {
@@ -459,11 +489,12 @@ export class ServerSession {
     const [name = '', initial, more] = rest.split(/ +/);
     if (name === '' || more !== undefined) return this.#mistake(replies.badArguments);
     const mechanism = name.toUpperCase();
-    if (mechanism !== 'PLAIN' && mechanism !== 'LOGIN') return this.#mistake(replies.unknownMechanism);
-    this.#auth = { mechanism };
+    const scram = mechanism === 'SCRAM-SHA-256' && this.#options.scram === true;
+    if (mechanism !== 'PLAIN' && mechanism !== 'LOGIN' && !scram) return this.#mistake(replies.unknownMechanism);
+    this.#auth = scram ? { mechanism: 'SCRAM-SHA-256' } : { mechanism: mechanism === 'LOGIN' ? 'LOGIN' : 'PLAIN' };
     this.#phase = 'auth';
     if (initial !== undefined) return this.#authLine(initial);
-    return this.#reply({ code: 334, text: mechanism === 'PLAIN' ? '' : base64('Username:') });
+    return this.#reply({ code: 334, text: mechanism === 'LOGIN' ? base64('Username:') : '' });
   }
 
   #authLine(line: string): void {
@@ -475,6 +506,7 @@ export class ServerSession {
       this.#phase = 'commands';
       return this.#mistake(line === '*' ? replies.authCancelled : replies.badBase64);
     }
+    if (auth.mechanism === 'SCRAM-SHA-256') return this.#scramLine(auth, text);
     if (auth.mechanism === 'LOGIN' && auth.user === undefined) {
       auth.user = text;
       return this.#reply({ code: 334, text: base64('Password:') });
@@ -484,6 +516,35 @@ export class ServerSession {
     const said = auth.mechanism === 'PLAIN' ? parsePlain(text) : { authzid: '', user: auth.user ?? '', password: text };
     if (said === undefined) return this.#mistake(replies.badArguments);
     return this.#ask('auth', { kind: 'auth', mechanism: auth.mechanism, ...said });
+  }
+
+  /** RFC 5802 §5. Our own proof goes as a challenge, since 235 carries none (RFC 4954 §4), and an empty line takes note of it. */
+  #scramLine(auth: Auth & { mechanism: 'SCRAM-SHA-256' }, text: string): void {
+    const { first, exchange } = auth;
+    if (first === undefined) {
+      const begun = parseScramFirst(text);
+      if (begun === undefined) return this.#authEnded(replies.badArguments);
+      auth.first = begun;
+      return this.#ask('scram', { kind: 'scram', user: begun.user });
+    }
+    const asked = { kind: 'auth', mechanism: 'SCRAM-SHA-256', user: first.user, authzid: first.authzid } as const;
+    if (auth.proved === undefined) {
+      const proof = exchange?.finish(text);
+      if (proof === undefined) return this.#authEnded(replies.badArguments);
+      if (proof !== false) {
+        auth.proved = true;
+        return this.#reply({ code: 334, text: base64(proof) });
+      }
+    } else if (text !== '') return this.#authEnded(replies.badArguments);
+    this.#auth = undefined;
+    this.#phase = 'commands';
+    return this.#ask('auth', { ...asked, proved: auth.proved === true });
+  }
+
+  #authEnded(reply: Reply): void {
+    this.#auth = undefined;
+    this.#phase = 'commands';
+    return this.#mistake(reply);
   }
 
   #content(): boolean {
@@ -529,6 +590,10 @@ export class ServerSession {
         this.#refuse(answer.reply);
         return this.#endWith(replies.tooManyErrors, 'errors');
       }
+      if (question === 'scram') {
+        this.#auth = undefined;
+        this.#phase = 'commands';
+      }
       if (question === 'data' && this.#chunk !== undefined) {
         if (transaction !== undefined) transaction.failed = answer.reply;
         this.#chunk = { ...this.#chunk, refusal: { reply: answer.reply, mistake: false } };
@@ -538,6 +603,7 @@ export class ServerSession {
     }
     switch (question) {
       case 'mail':
+        this.#mails++;
         return this.#reply(said(replies.senderOk, answer.text));
       case 'rcpt':
         if (transaction !== undefined) transaction.accepted++;
@@ -558,6 +624,20 @@ export class ServerSession {
       case 'auth':
         this.#authenticated = true;
         return this.#reply(said(replies.authenticated, answer.text));
+      case 'scram': {
+        const auth = this.#auth;
+        if (auth?.mechanism !== 'SCRAM-SHA-256' || auth.first === undefined) return undefined;
+        if (answer.scram === undefined) throw new Error('a SCRAM question is accepted with a credential');
+        auth.exchange = new ScramExchange(auth.first, answer.scram, this.#options.nonce?.() ?? randomBytes(18).toString('base64'));
+        return this.#reply({ code: 334, text: base64(auth.exchange.challenge) });
+      }
+      case 'xclient': {
+        this.#forwarded = true;
+        this.#hello = undefined;
+        this.#authenticated = false;
+        this.#siteExtension = false;
+        return this.#greet();
+      }
       case 'starttls':
         this.#forget();
         this.#input.discard(); // and what came while the host made up its mind

@@ -1,5 +1,7 @@
 import type { Reply } from './reply.ts';
+import type { ScramCredential } from './scram.ts';
 import type { SiteParameters } from './site-extension.ts';
+import type { XclientCommand } from './xclient.ts';
 
 /** Extensions of a listener. What is listed is offered by EHLO and works; what is not is refused as unknown. */
 export type Extension =
@@ -10,6 +12,7 @@ export type Extension =
   | 'DSN' // RFC 3461
   | 'ENHANCEDSTATUSCODES' // RFC 2034
   | 'CHUNKING' // RFC 3030: BDAT
+  | 'LIMITS' // RFC 9422
   | 'STARTTLS' // RFC 3207; offered until TLS is active
   | 'AUTH'; // RFC 4954; offered where credentials are safe
 
@@ -21,6 +24,7 @@ export const allExtensions = [
   'DSN',
   'ENHANCEDSTATUSCODES',
   'CHUNKING',
+  'LIMITS',
   'STARTTLS',
   'AUTH',
 ] as const satisfies readonly Extension[];
@@ -37,12 +41,20 @@ export interface ServerOptions {
   /** Default 1 MB. */
   maxHeaderBytes?: number;
   maxRecipients: number;
+  /** Mails in one session, then 421; without it as many as come. */
+  maxMails?: number;
   /** MAIL only after AUTH. */
   requireAuth?: boolean;
   /** Nothing but EHLO, NOOP, STARTTLS and QUIT before TLS. */
   requireTls?: boolean;
   /** AUTH is offered without TLS, too: for a listener on loopback. */
   cleartextAuth?: boolean;
+  /** The peer is a proxy whose word counts: XCLIENT is offered, and asked about. Elsewhere it is an unknown command. */
+  xclient?: boolean;
+  /** SCRAM-SHA-256 (RFC 7677) is offered beside PLAIN and LOGIN: the host answers `scram`. */
+  scram?: boolean;
+  /** The server's part of a SCRAM nonce; default 18 bytes at random in base64. */
+  nonce?: () => string;
   /** The connection is inside TLS from its first byte. */
   secure?: boolean;
   /** Mistakes of the client before 421; default 20. */
@@ -112,6 +124,12 @@ export type ServerEvent =
   /** The content that came so far is to be dropped; more may follow on the wire, which is not passed on. */
   | { kind: 'content-abort'; fault: ContentFault }
   | { kind: 'auth'; mechanism: 'PLAIN' | 'LOGIN'; user: string; password: string; authzid: string } // ?
+  /** Somebody begins SCRAM: accept with the user's credential, with a decoy where there is no such user. */
+  | { kind: 'scram'; user: string } // ?
+  /** SCRAM has come to its end; `proved` says whether with the right password. Accept nobody else. */
+  | { kind: 'auth'; mechanism: 'SCRAM-SHA-256'; user: string; authzid: string; proved: boolean } // ?
+  /** A proxy says who its client is. Accepting forgets everything said so far and greets anew. */
+  | { kind: 'xclient'; client: XclientCommand } // ?
   /** The transaction is over or forgotten: RSET, EHLO, STARTTLS, refusal of a content. Nothing is told after `content-end`. */
   | { kind: 'reset' }
   /** Accepting sends 220; then bring up TLS and call `tlsStarted`. `discarded` bytes had come behind the command and are gone. */
@@ -122,7 +140,7 @@ export type ServerEvent =
   | { kind: 'close'; reason: 'quit' | 'errors' | 'refused' | 'ended' };
 
 /** A host's answer to a question: yes (with another text, if any) or a reply of 400 and above. 421 ends the session. */
-export type Answer = { accept: true; text?: string } | { accept: false; reply: Reply };
+export type Answer = { accept: true; text?: string; scram?: ScramCredential } | { accept: false; reply: Reply };
 
 export const accept: Answer = { accept: true };
 export function reject(reply: Reply): Answer {

@@ -11,6 +11,9 @@ import {
   type ServerEvent,
   type ServerOptions,
   ServerSession,
+  scramCredential,
+  scramDecoy,
+  type XclientCommand,
 } from '../src/index.ts';
 
 export interface TakenMail extends Partial<MailCommand> {
@@ -25,6 +28,8 @@ export interface TakenMail extends Partial<MailCommand> {
 export interface HostOptions extends Partial<ServerOptions> {
   site?: boolean; // the peer has proved to be a site
   siteAfterAuth?: boolean;
+  /** The server's part of every SCRAM nonce. */
+  scramNonce?: string;
   refuseMail?: Reply;
   refuseData?: Reply;
   refuseContent?: Reply;
@@ -44,6 +49,9 @@ const usual = [
   'AUTH',
 ] as const satisfies readonly Extension[];
 
+/** The user of RFC 7677 §3. */
+const pencil = scramCredential('pencil', Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'));
+
 const answersByLocalPart: Record<string, Answer> = {
   nobody: reject({ code: 550, enhanced: '5.1.1', text: 'No such user' }),
   busy: reject({ code: 451, enhanced: '4.3.0', text: 'Try again later' }),
@@ -55,6 +63,7 @@ export class RecordingHost {
   readonly session: ServerSession;
   readonly mails: TakenMail[] = [];
   readonly aborts: string[] = [];
+  readonly xclients: XclientCommand[] = [];
   readonly events: ServerEvent[] = [];
   sent = '';
   writes = 0;
@@ -70,7 +79,14 @@ export class RecordingHost {
     this.#options = options;
     this.#later = later;
     this.session = new ServerSession(
-      { hostname: 'mx.corp.example', extensions: usual, maxMessageBytes: 100_000, maxRecipients: 10, ...options },
+      {
+        hostname: 'mx.corp.example',
+        extensions: usual,
+        maxMessageBytes: 100_000,
+        maxRecipients: 10,
+        nonce: () => options.scramNonce ?? 'server',
+        ...options,
+      },
       (event) => this.#event(event),
     );
     if (options.site === true) this.session.enableSiteExtension();
@@ -114,8 +130,15 @@ export class RecordingHost {
       case 'content-abort':
         this.aborts.push(event.fault);
         break;
+      case 'xclient':
+        this.xclients.push(event.client);
+        this.#answer(accept);
+        break;
+      case 'scram':
+        this.#answer({ accept: true, scram: event.user === 'user' ? pencil : scramDecoy(event.user, Buffer.from('secret')) });
+        break;
       case 'auth': {
-        const good = event.user === 'ada' && event.password === 'secret';
+        const good = event.mechanism === 'SCRAM-SHA-256' ? event.proved : event.user === 'ada' && event.password === 'secret';
         if (good && this.#options.siteAfterAuth === true) this.session.enableSiteExtension();
         this.#answer(good ? accept : reject(replies.badCredentials));
         break;

@@ -9,8 +9,10 @@ import {
   type Reply,
   reject,
   replies,
+  type ScramCredential,
   type ServerEvent,
   ServerSession,
+  type XclientCommand,
 } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
@@ -40,9 +42,17 @@ export interface ConnectionContext {
   tell: GatewayLine['tell'] | undefined;
   /** The connection is inside TLS from its first byte. */
   secured: TLSSocket | undefined;
+  /** Of the client, as the socket or a proxy says. */
+  address: string;
+  /** The socket's own address is that of a proxy whose XCLIENT counts. */
+  xclient: boolean;
   inNetwork: boolean; // the client's address is listed as inside (S1)
   /** @returns the account, and the site it stands for on a site listener; undefined for wrong credentials. */
   authenticate(user: string, password: string): { user: string; peer?: string } | undefined;
+  /** What is kept of a user's password, a decoy for nobody's; undefined where SCRAM is not offered. */
+  scramOf: ((user: string) => ScramCredential) | undefined;
+  /** Who a user is that has proved to know the password. */
+  proved(user: string): { user: string; peer?: string } | undefined;
   /** Brings up TLS; `TlsUp` is called when it is there, the connection closes when it fails. */
   startTls(raw: Socket, up: (secured: TLSSocket) => void): void;
   /** The site a verified client certificate stands for. */
@@ -58,7 +68,8 @@ export class SmtpConnection {
   readonly #raw: Socket;
   readonly #context: ConnectionContext;
   readonly #session: ServerSession;
-  readonly #address: string;
+  #address: string;
+  #inNetwork: boolean; // by the address of the socket or of a PROXY header
   readonly #since = performance.now();
   #socket: Socket;
   #holds = 0; // reasons not to read from the socket just now
@@ -73,6 +84,7 @@ export class SmtpConnection {
   #tls: string | undefined;
   #user: string | undefined;
   #peer: string | undefined;
+  #greeting: NodeJS.Timeout | undefined; // while the greeting is held back
   #mail: MailCommand | undefined;
   #sender: string | null = null;
   #recipients: ForeignRecipient[] = [];
@@ -84,7 +96,8 @@ export class SmtpConnection {
   constructor(socket: Socket, context: ConnectionContext) {
     this.#raw = this.#socket = socket;
     this.#context = context;
-    this.#address = plainAddress(socket.remoteAddress);
+    this.#address = context.address;
+    this.#inNetwork = context.inNetwork;
     if (context.secured !== undefined) this.#tls = protocolOf(context.secured);
     const { settings, snapshot, extensions } = context;
     const { limits } = snapshot.settings;
@@ -100,8 +113,12 @@ export class SmtpConnection {
         requireAuth: !takesStrangers(settings.listener) || settings.requireAuthentication,
         requireTls: settings.requireTls,
         maxErrors: settings.maxErrors,
+        ...(settings.maxMails === undefined ? {} : { maxMails: settings.maxMails }),
+        scram: context.scramOf !== undefined,
         secure: context.secured !== undefined,
-        cleartextAuth: isLoopback(plainAddress(socket.localAddress)),
+        // Behind a proxy on this machine the way to us is short, the client's is not.
+        cleartextAuth: isLoopback(plainAddress(socket.localAddress)) && isLoopback(context.address),
+        xclient: context.xclient,
       },
       (event) => this.#on(event),
     );
@@ -115,7 +132,17 @@ export class SmtpConnection {
 
   /** @param refusal instead of a greeting. */
   start(refusal: Reply | undefined): void {
-    this.#session.start(refusal);
+    const { greetingDelay } = this.#context.settings;
+    if (refusal !== undefined || greetingDelay === 0) return this.#session.start(refusal);
+    this.#greeting = setTimeout(() => this.#greet(undefined), greetingDelay);
+    this.#greeting.unref();
+    return undefined;
+  }
+
+  #greet(refusal: Reply | undefined): void {
+    clearTimeout(this.#greeting);
+    this.#greeting = undefined;
+    if (!this.#session.closed) this.#session.start(refusal);
   }
 
   /** The service stops: a session between mails ends now, one with a mail in hand after it. */
@@ -159,6 +186,7 @@ export class SmtpConnection {
 
   readonly #onData = (chunk: Buffer) => {
     this.#counts.bytes += chunk.length;
+    if (this.#greeting !== undefined) this.#greet(replies.earlyTalker);
     this.#session.receive(chunk);
   };
   readonly #onEnd = () => {
@@ -168,6 +196,7 @@ export class SmtpConnection {
   readonly #onClose = () => {
     if (this.#over) return;
     this.#over = true;
+    clearTimeout(this.#greeting);
     this.#session.clientGone();
     const { log, settings } = this.#context;
     const { mails, recipients, refused, bytes } = this.#counts;
@@ -218,9 +247,16 @@ export class SmtpConnection {
         this.#context.log.info('gateway.content-dropped', { gateway: this.#context.settings.name, fault: event.fault });
         return this.#dropIntake();
       case 'auth':
-        return this.#onAuth(event.user, event.password);
+        if (event.mechanism === 'SCRAM-SHA-256') return this.#onAuth(event.proved ? this.#context.proved(event.user) : undefined);
+        return this.#onAuth(this.#context.authenticate(event.user, event.password));
+      case 'scram': {
+        const scram = this.#context.scramOf?.(event.user);
+        return this.#session.answer(scram === undefined ? reject(replies.authUnavailable) : { accept: true, scram });
+      }
       case 'starttls':
         return this.#onStartTls();
+      case 'xclient':
+        return this.#onXclient(event.client);
       case 'refused':
         return this.#onRefused(event.command, event.reply);
       case 'reset':
@@ -267,7 +303,7 @@ export class SmtpConnection {
   #who(): Who {
     if (this.#peer !== undefined) return 'peer-site';
     if (this.#user !== undefined) return 'authenticated';
-    return this.#context.inNetwork ? 'listed-network' : 'outside';
+    return this.#inNetwork ? 'listed-network' : 'outside';
   }
 
   #onContentBegin(): void {
@@ -322,8 +358,7 @@ export class SmtpConnection {
     void intake?.abort();
   }
 
-  #onAuth(user: string, password: string): void {
-    const known = this.#context.authenticate(user, password);
+  #onAuth(known: { user: string; peer?: string } | undefined): void {
     if (known === undefined) {
       const timer = setTimeout(() => {
         this.#session.answer(reject(replies.badCredentials));
@@ -358,6 +393,15 @@ export class SmtpConnection {
       if (this.#peer !== undefined) this.#session.enableSiteExtension();
       if (this.#draining) this.#session.end(replies.shuttingDown);
     });
+  }
+
+  /** Another client from now on, about whom nothing is proved; it is inside by nothing a proxy says (S3). */
+  #onXclient({ address, helo = '' }: XclientCommand): void {
+    this.#address = address ?? this.#context.address;
+    this.#helo = helo;
+    this.#inNetwork = false;
+    this.#user = this.#peer = undefined;
+    return this.#session.answer(accept);
   }
 
   #onRefused(command: string, reply: Reply): void {

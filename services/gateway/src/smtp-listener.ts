@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
-import { type Reply, replies } from '@mailrail/smtp';
+import { type Reply, replies, scramCredential, scramDecoy } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, GatewayLine } from './accept.ts';
+import { takeProxyHeader } from './behind-proxy.ts';
 import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
 import {
   type ListenerKind,
@@ -65,18 +67,40 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
   const perClient = new Map<string, number>();
   const hasAccounts = kind === 'site' ? options.siteSecret !== undefined : options.account !== undefined;
   const secure = options.tls === undefined ? undefined : openTls(options.tls, kind, log, limits.commandMs);
+  const passwords = kind !== 'site' && options.account !== undefined ? scramOf(options.account) : undefined;
   let served = 0;
   let stopping = false;
   let emptied: (() => void) | undefined;
 
-  const handshakes = new Set<Socket>(); // of implicit TLS
+  const handshakes = new Set<Socket>(); // connections that have not come to a session yet
   const implicit = options.implicitTls === true ? secure : undefined;
   if (options.implicitTls === true && secure === undefined) throw new Error('implicit TLS needs a certificate');
 
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (raw) => {
+    const settings = listenerSettings(kind, organization.current());
+    const own = plainAddress(raw.remoteAddress);
+    if (!networks(settings.proxyNetworks)(own)) return admit(raw, own, true);
+    raw.on('error', () => {});
+    handshakes.add(raw);
+    raw.once('close', () => handshakes.delete(raw));
+    takeProxyHeader(raw, Math.min(limits.commandMs, proxyHeaderMs), (header) => {
+      handshakes.delete(raw);
+      if (header === undefined) {
+        log.warn('gateway.proxy-refused', { gateway: settings.name, peer: own, reason: 'no PROXY header came' });
+        return raw.destroy();
+      }
+      // Of a client the proxy does not know, nothing is known: its own address says nothing of it.
+      admit(raw, plainAddress(header.client?.address ?? own), header.client !== undefined);
+      // A handshake reads for itself.
+      return implicit === undefined ? raw.resume() : undefined;
+    });
+    return undefined;
+  });
+
+  /** @param known whether the address is the client's. */
+  function admit(raw: Socket, address: string, known: boolean): void {
     const snapshot = organization.current();
     const settings = listenerSettings(kind, snapshot);
-    const address = plainAddress(raw.remoteAddress);
     const mine = perClient.get(address) ?? 0;
     const tooMany = served >= settings.maxSessions || mine >= settings.maxSessionsPerClient;
     const refusal = refusalAtConnect(tooMany);
@@ -106,9 +130,13 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
         log,
         metrics,
         tell: options.tell,
-        inNetwork: takesStrangers(kind) && networks(settings.insideNetworks)(address),
+        address,
+        xclient: networks(settings.xclientNetworks)(plainAddress(raw.remoteAddress)),
+        inNetwork: known && takesStrangers(kind) && networks(settings.insideNetworks)(address),
         secured,
         authenticate: (user, password) => authenticate(options, snapshot, user, password),
+        scramOf: passwords?.credentialOf,
+        proved: (user) => (user === options.account?.user ? { user } : undefined),
         startTls: (clear, up) => secure?.start(clear, up),
         siteOf: (peer) => (kind === 'site' ? siteOfCertificate(peer, snapshot) : undefined),
         closed: () => {
@@ -134,7 +162,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
       talk(secured, secured);
     });
     return undefined;
-  });
+  }
 
   function refusalAtConnect(tooMany: boolean): Reply | undefined {
     if (stopping) return replies.shuttingDown;
@@ -206,6 +234,16 @@ function authenticate({ kind, account, siteSecret }: SmtpListenerOptions, snapsh
   const right = [sameSecret(user, account.user), sameSecret(password, account.password)];
   return right.every(Boolean) ? { user: account.user } : undefined;
 }
+
+/** SCRAM for the one account of a listener. The password is stretched once, here. */
+function scramOf({ user, password }: { user: string; password: string }) {
+  const credential = scramCredential(password, randomBytes(16));
+  const secret = randomBytes(32);
+  return { credentialOf: (name: string) => (name === user ? credential : scramDecoy(name, secret)) };
+}
+
+/** A proxy sends its header at once. */
+const proxyHeaderMs = 10_000;
 
 /** The site a client certificate stands for, when the organization's authority has signed it: its common name or a DNS name. */
 function siteOfCertificate(secured: TLSSocket, snapshot: OrganizationSnapshot): string | undefined {

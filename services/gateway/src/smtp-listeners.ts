@@ -21,8 +21,11 @@ export function listenerSettings(kind: ListenerKind, { settings }: Pick<Organiza
     requireAuthentication: false,
     requireTls: false,
     insideNetworks: [],
+    proxyNetworks: [],
+    xclientNetworks: [],
     maxSessions: 400,
     maxSessionsPerClient: 400,
+    greetingDelay: 0,
     maxErrors: 20,
     withhold: [],
   };
@@ -39,6 +42,7 @@ export function listenerExtensions(settings: SmtpSettings, hasCertificate: boole
     'DSN',
     'ENHANCEDSTATUSCODES',
     'CHUNKING',
+    'LIMITS',
     ...(hasCertificate ? (['STARTTLS'] as const) : []),
     ...(auth ? (['AUTH'] as const) : []),
   ];

@@ -26,7 +26,7 @@ afterEach(async () => {
 function start(mode: FolderMode, trust: 'inside' | 'outside' = 'inside', keepDoneMs = 0): void {
   gateway = openFolderGateway({
     folder,
-    gateway: { name: 'legacy', mode, trust, pollEveryMs: 20, keepDoneMs },
+    gateway: { name: 'legacy', mode, trust, quietMs: 5_000, pollEveryMs: 20, keepDoneMs },
     acceptor,
     organization: organization(),
     log: silentLog,

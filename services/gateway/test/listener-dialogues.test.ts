@@ -33,6 +33,15 @@ const elsewhere: Readonly<Record<string, string>> = {
     'a4-tls-required',
     'b0-auth-needs-tls',
   ]),
+  ...because('a nonce of the server that is known in advance', [
+    'l0-scram',
+    'l1-scram-asked',
+    'l2-scram-wrong-password',
+    'l3-scram-nobody',
+    'l4-scram-cancelled',
+    'l5-scram-malformed',
+  ]),
+  ...because('an account without SCRAM', ['l6-scram-not-offered']),
   ...because('AUTH offered and not required: no listener does so', ['b4-auth-bad', 'b8-auth-parameter']),
   ...because('a host that refuses TLS it has offered', ['a3-starttls-unavailable']),
   ...because('a peer that has proved to be a site', ['c0-site-extension', 'c1-site-extension-bad', 'c2-site-extension-after-auth']),
@@ -50,6 +59,8 @@ interface Options {
   requireTls?: boolean;
   cleartextAuth?: boolean;
   maxErrors?: number;
+  maxMails?: number;
+  xclient?: boolean;
   protocol?: 'lmtp';
   refuseMail?: Reply;
   refuseData?: Reply;
@@ -106,7 +117,7 @@ test('few are left out, and only such as exist', () => {
 
 async function openFor({ options: given }: Dialogue): Promise<Lines> {
   const options = given as Options; // written by us, and a wrong key shows in the outcome
-  const { extensions = allExtensions.filter((extension) => extension !== 'CHUNKING') } = options;
+  const { extensions = allExtensions.filter((extension) => extension !== 'CHUNKING' && extension !== 'LIMITS') } = options;
   const refused = (reply: Reply | undefined, cause: 'full' | 'down') =>
     reply === undefined ? undefined : { ok: false as const, reply, cause };
   acceptor.answers = {
@@ -124,7 +135,9 @@ async function openFor({ options: given }: Dialogue): Promise<Lines> {
         insideNetworks: ['127.0.0.0/8'], // the dialogues send to anybody
         listener,
         requireTls: options.requireTls === true,
+        xclientNetworks: options.xclient === true ? ['127.0.0.1'] : [],
         maxErrors: options.maxErrors ?? 20,
+        ...(options.maxMails === undefined ? {} : { maxMails: options.maxMails }),
         withhold: allExtensions.filter((extension) => !extensions.includes(extension)),
       },
     ],

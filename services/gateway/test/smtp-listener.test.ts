@@ -1,4 +1,6 @@
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type MemoryContentStore, memoryContentStore } from '@mailrail/content-store';
@@ -85,7 +87,7 @@ describe('mx', () => {
     const talk = await Talk.to(await open());
     expect(await talk.reply()).toBe('220 ex1.corp.example ESMTP');
     expect(await talk.say('EHLO client.example')).toBe(
-      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250 CHUNKING',
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250 LIMITS RCPTMAX=1000',
     );
     const answer = await talk.mail({ to: ['ada@corp.example', 'partner@relay.example', 'postmaster'], content: '..stuffed\r\n' });
     const [mail] = mails();
@@ -307,7 +309,7 @@ describe('LMTP', () => {
     const talk = await Talk.to(await open({ kind: 'lmtp' }));
     expect(await talk.reply()).toBe('220 ex1.corp.example LMTP');
     expect(await talk.say('LHLO postfix.example')).toBe(
-      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250 CHUNKING',
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250 LIMITS RCPTMAX=1000',
     );
     const { promise, resolve } = Promise.withResolvers<void>();
     line.gate = promise;
@@ -502,6 +504,181 @@ describe('bounds', () => {
   });
 });
 
+describe('a greeting that waits', () => {
+  const settings = { gateways: [{ name: 'mx', kind: 'smtp' as const, greetingDelay: '100ms' }] };
+
+  test('who waits for it is served', async () => {
+    const talk = await Talk.hello(await open({ settings }));
+    expect(await talk.mail()).toMatch(/^250/);
+  });
+
+  test('who talks before it is refused, and nothing it said is done', async () => {
+    const talk = await Talk.to(await open({ settings: { gateways: [{ name: 'mx', kind: 'smtp', greetingDelay: '60s' }] } }));
+    talk.send('EHLO a\r\nMAIL FROM:<zoe@elsewhere.example>\r\n');
+    expect(await talk.reply()).toMatch(/^554 5\.5\.1/);
+    await talk.end();
+    expect((await session()).fields).toMatchObject({ reason: 'refused', mails: 0 });
+  });
+
+  test('who leaves before it, and a service that stops, wait for nothing', async () => {
+    const port = await open({ settings: { gateways: [{ name: 'mx', kind: 'smtp', greetingDelay: '60s' }] } });
+    const [leaving, waiting] = [await Talk.to(port), await Talk.to(port)];
+    await waitFor(() => listeners[0]?.sessions === 2, { what: 'both connections' });
+    leaving.destroy();
+    await waitFor(() => listeners[0]?.sessions === 1, { what: 'one of them gone' });
+    const closed = listeners.splice(0)[0]?.close();
+    expect(await waiting.reply()).toMatch(/^421 4\.3\.2/);
+    await closed;
+  });
+});
+
+describe('behind a proxy', () => {
+  type Gateway = NonNullable<OrganizationInput['gateways']>[number] & { kind: 'smtp' };
+  const behind = (more: Partial<Gateway> = {}, listener: 'mx' | 'submission' = 'mx'): { gateways: Gateway[] } => ({
+    gateways: [{ name: listener, kind: 'smtp', listener, proxyNetworks: ['127.0.0.0/8'], insideNetworks: ['192.0.2.0/28'], ...more }],
+  });
+  const header = (address: string) => `PROXY TCP4 ${address} 192.0.2.200 12345 25\r\n`;
+  const binary = Buffer.concat([
+    Buffer.from('\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c', 'latin1'),
+    Buffer.from([192, 0, 2, 77, 192, 0, 2, 200, 0x30, 0x39, 0, 25]),
+  ]);
+
+  test.each([
+    ['version 1', header('192.0.2.77')],
+    ['version 2', binary.toString('latin1')],
+  ])('%s: the client is who the header says, and nothing is said before it', async (_, bytes) => {
+    const talk = await Talk.to(await open({ settings: behind() }));
+    for (const part of [bytes.slice(0, 9), `${bytes.slice(9)}EHLO client.example\r\n`]) talk.send(part);
+    expect(await talk.reply()).toMatch(/^220/);
+    expect(await talk.reply()).toMatch(/^250/);
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^550 5\.7\.1/);
+    await talk.say('RSET');
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(mails()[0]?.origin.peer).toBe('192.0.2.77');
+    expect(await stored()).toContain('from client.example ([192.0.2.77])');
+    await talk.say('QUIT');
+    expect((await session()).fields).toMatchObject({ peer: '192.0.2.77' });
+  });
+
+  test('a listed network counts for the client, never for a client the proxy does not know', async () => {
+    const port = await open({ settings: behind({ insideNetworks: ['192.0.2.0/28', '127.0.0.0/8'] }) });
+    for (const [line, reply] of [
+      [header('192.0.2.3'), /^250/],
+      [header('192.0.2.77'), /^550/],
+      ['PROXY UNKNOWN\r\n', /^550/],
+    ] as const) {
+      const talk = await Talk.to(port);
+      talk.send(line);
+      await talk.reply();
+      await talk.say('EHLO client.example');
+      expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(reply);
+    }
+  });
+
+  test('clients are counted one by one', async () => {
+    const port = await open({ settings: behind({ maxSessionsPerClient: 1 }) });
+    const greet = async (address: string) => {
+      const talk = await Talk.to(port);
+      talk.send(header(address));
+      return talk.reply();
+    };
+    expect([await greet('192.0.2.77'), await greet('192.0.2.78'), await greet('192.0.2.77')].map((reply) => reply.slice(0, 3))).toEqual([
+      '220',
+      '220',
+      '421',
+    ]);
+  });
+
+  test.each([
+    ['another header', 'EHLO client.example\r\n'],
+    ['a header that does not end', 'PROXY TCP4 192.0'],
+    ['nothing', ''],
+  ])('%s: closed without a word', async (_, bytes) => {
+    const talk = await Talk.to(await open({ settings: behind(), limits: { commandMs: 100 } }));
+    talk.send(bytes);
+    await talk.end();
+    expect(logged.map(({ event }) => event)).toContain('gateway.proxy-refused');
+  });
+
+  test('the header stands before the handshake of implicit TLS', async () => {
+    const account = { user: 'app', password: 'correct horse' };
+    const port = await open({ kind: 'submission', account, tls, implicitTls: true, settings: behind({}, 'submission') });
+    // As proxies do: the header and the client's first bytes in one packet.
+    const proxy = createServer((client) => {
+      client.once('data', (first: Buffer) => {
+        const upstream = connect({ port, host: '127.0.0.1' }, () =>
+          upstream.write(Buffer.concat([Buffer.from(header('192.0.2.78')), first])),
+        );
+        client.pipe(upstream).pipe(client);
+        client.on('error', () => {});
+        upstream.on('error', () => {});
+      });
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const alone = await Talk.to(port);
+    alone.send(header('192.0.2.77'));
+    const through = await Talk.to((proxy.address() as AddressInfo).port); // it listens on a port
+    for (const talk of [alone, through]) {
+      await talk.startTls();
+      await talk.reply();
+      await talk.say('EHLO client.example');
+      expect(await talk.say(plain('app', 'correct horse'))).toMatch(/^235/);
+      expect(await talk.mail()).toMatch(/^250/);
+    }
+    expect(mails().map(({ origin }) => origin.peer)).toEqual(['192.0.2.77', '192.0.2.78']);
+    proxy.close();
+  });
+
+  test('AUTH in clear text is not safe behind a proxy on this machine', async () => {
+    const port = await open({
+      kind: 'submission',
+      account: { user: 'app', password: 'correct horse' },
+      settings: behind({}, 'submission'),
+    });
+    const talk = await Talk.to(port);
+    talk.send(header('192.0.2.77'));
+    await talk.reply();
+    expect(await talk.say('EHLO client.example')).not.toContain('AUTH');
+    expect(await talk.say(plain('app', 'correct horse'))).toMatch(/^538/);
+  });
+
+  test('a header of a stranger is a syntax error and the end; in version 2 it is never a command', async () => {
+    const port = await open();
+    const talk = await Talk.to(port);
+    await talk.reply();
+    talk.send(header('192.0.2.3'));
+    expect(await talk.reply()).toMatch(/^500 5\.5\.2/);
+    await talk.end();
+    const other = await Talk.to(port);
+    await other.reply();
+    other.send(binary);
+    expect(await other.reply()).toMatch(/^500 5\.5\.2/);
+    other.destroy();
+    expect(mails()).toEqual([]);
+  });
+
+  test('XCLIENT of a listed proxy names another client, who is never inside by it', async () => {
+    const gateways = [
+      { name: 'mx', kind: 'smtp' as const, xclientNetworks: ['127.0.0.1'], insideNetworks: ['127.0.0.0/8', '192.0.2.0/28'] },
+    ];
+    const talk = await Talk.hello(await open({ settings: { gateways } }));
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(await talk.say('XCLIENT ADDR=192.0.2.3 LOGIN=app')).toMatch(/^220 ex1\.corp\.example/);
+    await talk.say('EHLO client.example');
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^550 5\.7\.1/);
+    await talk.say('RSET');
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(mails()[1]?.origin).toMatchObject({ peer: '192.0.2.3', authenticated: false, trust: 'outside' });
+    expect(mails()[1]?.origin).not.toHaveProperty('user');
+  });
+
+  test('XCLIENT of anybody else is unknown', async () => {
+    const talk = await Talk.hello(await open({ settings: { gateways: [{ name: 'mx', kind: 'smtp', xclientNetworks: ['192.0.2.1'] }] } }));
+    expect(await talk.say('EHLO a')).not.toContain('XCLIENT');
+    expect(await talk.say('XCLIENT ADDR=192.0.2.3')).toMatch(/^500/);
+  });
+});
+
 describe('clients that leave', () => {
   test('in the content: nothing is kept', async () => {
     const port = await open();
@@ -669,6 +846,25 @@ describe('implicit TLS', () => {
   });
 });
 
+/** A client of SCRAM-SHA-256, RFC 5802 §3. @returns the last reply; the server's proof is checked on the way. */
+async function scram(talk: Talk, user: string, password: string): Promise<string> {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const hmac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest();
+  const bare = `n=${user},r=${randomBytes(12).toString('hex')}`;
+  const asked = await talk.say(`AUTH SCRAM-SHA-256 ${base64(`n,,${bare}`)}`);
+  const challenge = Buffer.from(asked.slice(4), 'base64').toString();
+  const [, nonce = '', salt = '', iterations = ''] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(challenge) ?? [];
+  const salted = pbkdf2Sync(password, Buffer.from(salt, 'base64'), Number(iterations), 32, 'sha256');
+  const clientKey = hmac(salted, 'Client Key');
+  const said = `${bare},${challenge},c=biws,r=${nonce}`;
+  const signature = hmac(createHash('sha256').update(clientKey).digest(), said);
+  const proof = clientKey.map((byte, at) => byte ^ (signature[at] ?? 0));
+  const answer = await talk.say(base64(`c=biws,r=${nonce},p=${Buffer.from(proof).toString('base64')}`));
+  if (!answer.startsWith('334')) return answer;
+  expect(answer.slice(4)).toBe(base64(`v=${hmac(hmac(salted, 'Server Key'), said).toString('base64')}`));
+  return talk.say('');
+}
+
 const plain = (user: string, password: string) => `AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`;
 
 describe('submission', () => {
@@ -683,6 +879,19 @@ describe('submission', () => {
     expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
     expect(mails()[0]?.origin).toMatchObject({ gateway: 'submission', authenticated: true, user: 'app', trust: 'inside' });
     expect(await stored()).toContain('\twith ESMTPA id ');
+  });
+
+  test('SCRAM-SHA-256: both sides prove that they know the password', async () => {
+    const port = await open({ kind: 'submission', account });
+    const talk = await Talk.hello(port);
+    expect(await talk.say('EHLO a')).toContain('AUTH PLAIN LOGIN SCRAM-SHA-256');
+    expect(await scram(talk, 'app', 'correct horse')).toMatch(/^235/);
+    expect(await talk.mail({ to: ['x@foreign.example'] })).toMatch(/^250/);
+    expect(mails()[0]?.origin).toMatchObject({ authenticated: true, user: 'app' });
+    const other = await Talk.hello(port);
+    expect(await scram(other, 'app', 'wrong')).toMatch(/^535 5\.7\.8/);
+    expect(await scram(other, 'nobody', 'correct horse')).toMatch(/^535 5\.7\.8/);
+    expect(await other.mail()).toMatch(/^530/);
   });
 
   test('without an account AUTH is not offered and nothing is taken', async () => {

@@ -22,6 +22,7 @@ const contents = memoryContentStore();
 let line: FakeLine;
 let mx: SmtpListener;
 let submission: SmtpListener;
+let more: Record<'smtps' | 'submissions' | 'lmtp' | 'proxied' | 'xclient', SmtpListener>;
 
 beforeAll(async () => {
   await run('swaks', ['--version']).catch(() =>
@@ -34,10 +35,21 @@ beforeAll(async () => {
   const common = { host: '127.0.0.1', port: 0, acceptor, organization, log: silentLog, metrics, tls };
   mx = await openSmtpListener({ ...common, kind: 'mx' });
   submission = await openSmtpListener({ ...common, kind: 'submission', account: { user: 'app', password: 'secret' } });
+  const behind = (settings: object) => ({
+    ...common,
+    organization: organizationOf({ gateways: [{ name: 'mx', kind: 'smtp', ...settings }] }),
+  });
+  more = {
+    smtps: await openSmtpListener({ ...common, kind: 'mx', implicitTls: true }),
+    submissions: await openSmtpListener({ ...common, kind: 'submission', implicitTls: true, account: { user: 'app', password: 'secret' } }),
+    lmtp: await openSmtpListener({ ...common, kind: 'lmtp' }),
+    proxied: await openSmtpListener({ ...behind({ proxyNetworks: ['127.0.0.1'] }), kind: 'mx' }),
+    xclient: await openSmtpListener({ ...behind({ xclientNetworks: ['127.0.0.1'] }), kind: 'mx' }),
+  };
 }, 120_000);
 
 afterAll(async () => {
-  await Promise.all([mx.close(), submission.close()]);
+  await Promise.all([mx, submission, ...Object.values(more)].map((listener) => listener.close()));
 });
 
 /** @returns what swaks printed, and its exit code: 0 sent, 24 no recipient, 26 refused at the end of data, 28 wrong password. */
@@ -63,6 +75,35 @@ test.each([
   const { code, text } = await swaks(mx.port, '--to', 'ada@corp.example,ben@corp.example', '--body', '.\n..\ntext', ...args);
   expect([code, code === 0 ? '' : text]).toEqual([0, '']);
   expect(line.accepted.slice(before).map(({ mail }) => mail.recipients.length)).toEqual([2]);
+});
+
+const proxy = ['--proxy-family', 'TCP4', '--proxy-source', '192.0.2.9', '--proxy-source-port', '12345'];
+const proxyDestination = ['--proxy-dest', '192.0.2.1', '--proxy-dest-port', '25'];
+test.each([
+  ['TLS from the first byte', 'smtps', ['--tls-on-connect'], '127.0.0.1'],
+  [
+    'TLS from the first byte and AUTH',
+    'submissions',
+    ['--tls-on-connect', '--auth', 'PLAIN', '--auth-user', 'app', '--auth-password', 'secret'],
+    '127.0.0.1',
+  ],
+  ['LMTP', 'lmtp', ['--protocol', 'LMTP'], '127.0.0.1'],
+  ['LMTP with STARTTLS', 'lmtp', ['--protocol', 'LMTP', '--tls'], '127.0.0.1'],
+  ['PROXY, version 1', 'proxied', ['--proxy-version', '1', ...proxy, ...proxyDestination], '192.0.2.9'],
+  [
+    'PROXY, version 2',
+    'proxied',
+    ['--proxy-version', '2', '--proxy-protocol', 'STREAM', '--proxy-command', 'PROXY', ...proxy, ...proxyDestination].map((word) =>
+      word === 'TCP4' ? 'AF_INET' : word,
+    ),
+    '192.0.2.9',
+  ],
+  ['XCLIENT', 'xclient', ['--xclient', 'ADDR=192.0.2.9 NAME=client.example'], '192.0.2.9'],
+] as const)('%s', async (_, listener, args, peer) => {
+  const before = line.accepted.length;
+  const { code, text } = await swaks(more[listener].port, '--to', 'ada@corp.example,ben@corp.example', ...args);
+  expect([code, code === 0 ? '' : text]).toEqual([0, '']);
+  expect(line.accepted.slice(before).map(({ mail }) => [mail.recipients.length, mail.origin.peer])).toEqual([[2, peer]]);
 });
 
 test('an attachment of 3 MB arrives whole', async () => {

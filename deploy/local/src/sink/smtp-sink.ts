@@ -81,6 +81,8 @@ function serve(socket: Socket, kept: KeptMail): void {
       case 'reset':
         return forget();
       case 'auth':
+      case 'scram':
+      case 'xclient':
       case 'starttls':
         return session.answer(reject(replies.notImplemented));
       case 'hello':
