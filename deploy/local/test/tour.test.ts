@@ -14,6 +14,14 @@ describe('a sample', () => {
     const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
     expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
   });
+  test('from MS Mail is of this run, and as long as it says', () => {
+    const sample = samples.find(({ way }) => way === 'ffapi');
+    if (sample === undefined) throw new Error('there is none');
+    const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
+    expect(text).toContain(' <msmail.r1@samples.example>\r\n');
+    const [all = '', size = ''] = /TEXT:(\d+)\r\n/.exec(text) ?? [];
+    expect(text.length - text.indexOf(all) - all.length).toBe(Number(size));
+  });
   test('from GroupWise is of this run, with its files', () => {
     const sample = samples.find(({ way }) => way === 'gwapi');
     if (sample === undefined) throw new Error('there is none');
@@ -25,7 +33,7 @@ describe('a sample', () => {
       expect(besideBytes(name).length).toBeGreaterThan(0);
     }
   });
-  test.each(named.filter(([, { way }]) => way !== 'gwapi'))('%s is a message of this run', (_, sample) => {
+  test.each(named.filter(([, { way }]) => way !== 'gwapi' && way !== 'ffapi'))('%s is a message of this run', (_, sample) => {
     const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
     expect(text).toContain(`\r\n${sample.way === 'sgw' ? 'X-' : ''}Message-ID: ${messageIdOf(sample, 'r1')}\r\n`);
     expect(text).toContain('\r\nDate: Mon, 02 Nov 2026 10:00:00 +0000\r\n');
@@ -33,7 +41,7 @@ describe('a sample', () => {
   });
   test('every way in is on the tour', () => {
     expect(new Set(samples.map(({ way }) => way))).toEqual(
-      new Set(['SMTP', 'submission', 'HTTP', 'pickup', 'replay', 'bsmtp', 'sgw', 'gwapi']),
+      new Set(['SMTP', 'submission', 'HTTP', 'pickup', 'replay', 'bsmtp', 'sgw', 'gwapi', 'ffapi']),
     );
   });
 });

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { formatDateTime, oneLine } from '@mailrail/mail';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { TranslateContext, Translated } from './foreign-file.ts';
@@ -36,6 +37,8 @@ export interface Composition {
 }
 
 const maxFieldCharacters = 4_000;
+const longText = 1_000_000;
+const pieceBytes = 57 * 1_024; // whole lines of base64
 
 /**
  * Makes an Internet message. The same composition gives the same bytes whenever it is made again (R5): boundaries, date and identity
@@ -64,9 +67,11 @@ export async function compose(composition: Composition, context: TranslateContex
       ...composition.kept.flatMap(({ name, value }) => field(name, value)),
     ],
     text: composition.text,
+    // Long text is not looked at letter by letter, which takes seconds.
+    ...(composition.text.length > longText ? { textEncoding: 'base64' as const } : {}),
     attachments: composition.files.map(({ name, type, bytes }) => ({
       filename: oneLine(name, 200),
-      content: bytes,
+      content: Readable.from(pieces(bytes)), // in pieces: a large file is never encoded as one
       ...(type === undefined ? {} : { contentType: type }),
     })),
     baseBoundary: rootId.replaceAll('-', ''),
@@ -77,4 +82,8 @@ export async function compose(composition: Composition, context: TranslateContex
   const parts: Buffer[] = [];
   for await (const chunk of composer.compile().createReadStream()) parts.push(Buffer.from(chunk));
   return { kind: 'message', parts };
+}
+
+function* pieces(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }

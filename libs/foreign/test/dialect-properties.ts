@@ -6,6 +6,7 @@ const samples: Readonly<Record<keyof typeof fileDialects, readonly Buffer[]>> = 
   bsmtp: [sample('bsmtp', 'two-messages.bsmtp')],
   sgw: [sample('sgw', 'note.sgw')],
   gwapi: [sample('gwapi', 'silo.api')],
+  ffapi: [sample('ffapi', 'silo.mai')],
 };
 
 /** A sample with pieces cut out, doubled, or written over: near enough to a real file to get far into a reader. */

@@ -9,7 +9,7 @@ export interface End {
 }
 
 /** A folder of the default organization, named as its dialect. */
-export type FolderWay = 'pickup' | 'replay' | 'bsmtp' | 'sgw' | 'gwapi';
+export type FolderWay = 'pickup' | 'replay' | 'bsmtp' | 'sgw' | 'gwapi' | 'ffapi';
 
 export interface Sample {
   name: string; // of the file in samples/, too: `<name>.eml`, for a foreign format `<name>.<way>`
@@ -103,6 +103,14 @@ export const samples: readonly Sample[] = [
     ends: inMailbox('ada@corp.example'),
     beside: ['groupwise.bdy', 'groupwise.att'],
   },
+  {
+    name: 'msmail',
+    says: 'from MS Mail',
+    way: 'ffapi',
+    from: 'ACME/PO1/SCALE7',
+    to: ['ben@corp.example'],
+    ends: inMailbox('ben@corp.example'),
+  },
 ];
 
 const folder = path.join(import.meta.dirname, '..', '..', 'samples');
@@ -117,11 +125,12 @@ export function sampleBytes(sample: Sample, run: string, now: Date): Buffer {
     .replace(/^Date: .*$/m, `Date: ${now.toUTCString().replace('GMT', '+0000')}`)
     .replace(/^((?:X-)?Message-ID): .*$/m, `$1: ${messageIdOf(sample, run)}`)
     .replace(/^Date-Sent= .*$/m, `Date-Sent= ${dayFirst(now)};`)
+    .replace(/^SUBJECT:.*$/m, `$& ${messageIdOf(sample, run)}`) // a format without ids
     .replace(/^Msg-Id= .*$/m, `Msg-Id= ${messageIdOf(sample, run).slice(1, -1)};`);
   return Buffer.from(text.replaceAll(/\r?\n/g, '\r\n'));
 }
 
-const foreign: ReadonlySet<string> = new Set(['bsmtp', 'sgw', 'gwapi']);
+const foreign: ReadonlySet<string> = new Set(['bsmtp', 'sgw', 'gwapi', 'ffapi']);
 
 /** `5/10/2026 8:00:00 +0`, as GroupWise writes a date. */
 function dayFirst(now: Date): string {

@@ -39,7 +39,8 @@ export async function sendSample(sample: Sample, run: string, line: Endpoints): 
     case 'replay':
     case 'bsmtp':
     case 'sgw':
-    case 'gwapi': {
+    case 'gwapi':
+    case 'ffapi': {
       const folder = path.join(line.in, sample.way, 'IN');
       const attachments = path.join(line.in, sample.way, 'ATT_IN');
       for (const name of sample.beside ?? []) {
