@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { formatDateTime, oneLine } from '@mailrail/mail';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { TranslateContext, Translated } from './foreign-file.ts';
+import { withReturns } from './line-ends.ts';
 
 /** An address as a header shows it. */
 export interface HeaderAddress {
@@ -66,9 +67,10 @@ export async function compose(composition: Composition, context: TranslateContex
       ...field('Auto-Submitted', composition.isAutomatic === true ? 'auto-generated' : undefined),
       ...composition.kept.flatMap(({ name, value }) => field(name, value)),
     ],
-    text: composition.text,
-    // Long text is not looked at letter by letter, which takes seconds.
-    ...(composition.text.length > longText ? { textEncoding: 'base64' as const } : {}),
+    // Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size.
+    ...(composition.text.length > longText
+      ? { text: { content: Readable.from(pieces(withReturns(Buffer.from(composition.text)))) }, textEncoding: 'base64' as const }
+      : { text: composition.text }),
     attachments: composition.files.map(({ name, type, bytes }) => ({
       filename: oneLine(name, 200),
       content: Readable.from(pieces(bytes)), // in pieces: a large file is never encoded as one

@@ -1,6 +1,7 @@
 import { decoded } from '../code-page.ts';
 import { compose } from '../compose.ts';
 import { type FileDialect, reject } from '../foreign-file.ts';
+import { withLineFeeds } from '../line-ends.ts';
 import { type FfapiMessage, pcCodePage, readFfapi } from './ffapi-file.ts';
 
 const noLimit = Number.POSITIVE_INFINITY;
@@ -42,7 +43,7 @@ export const ffapi: FileDialect = {
         ...priority,
         ...(/^r$/i.test(message.priority ?? '') ? { receiptTo: { address: from } } : {}),
         kept: [...kept, ...(message.priority === undefined ? [] : [{ name: 'X-Foreign-Priority', value: message.priority }])],
-        text: withoutRuler(decoded(text, pcCodePage).replaceAll(/\r\n?/g, '\n')),
+        text: withoutRuler(decoded(withLineFeeds(text), pcCodePage)),
         files,
       },
       context,

@@ -1,6 +1,7 @@
 import { unbundle } from '../bundle.ts';
 import { compose, type ComposedFile } from '../compose.ts';
 import { type FileDialect, reject } from '../foreign-file.ts';
+import { withLineFeeds } from '../line-ends.ts';
 import { lastWord } from '../lines.ts';
 import { composition, inCharacters, readGwapi } from './gwapi-message.ts';
 import { statusFile } from './status-file.ts';
@@ -51,7 +52,7 @@ export const gwapi: FileDialect = {
     });
     const there = files.filter((one) => one !== undefined);
     if (body === undefined || there.length < files.length) return reject('attachment-missing', 'a file it names was not kept with it');
-    const text = inCharacters(body, message.bodyCharacters).replaceAll(/\r\n?/g, '\n');
+    const text = inCharacters(withLineFeeds(body), message.bodyCharacters);
     return compose({ ...composition(message, context.hostname), text, files: there }, context);
   },
 };
