@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { rootIdIn } from '../src/tour/arrivals.ts';
-import { type End, messageIdOf, sampleBytes, samples } from '../src/tour/samples.ts';
+import { besideBytes, type End, messageIdOf, sampleBytes, samples } from '../src/tour/samples.ts';
 import { differences, endText, isOver } from '../src/tour/tour.ts';
 
 const [onePerson, group, report] = samples;
@@ -9,15 +9,40 @@ const at = (...ends: End[]) => ends.map((end) => ({ ...end, at: 0 }));
 const mail = (address: string): End => ({ where: 'mailbox', address, what: 'mail' });
 
 describe('a sample', () => {
-  test.each(samples.map((sample) => [sample.name, sample] as const))('%s is a message of this run, in CRLF', (_, sample) => {
+  const named = samples.map((sample) => [sample.name, sample] as const);
+  test.each(named)('%s is a file in CRLF', (_, sample) => {
+    const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
+    expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+  });
+  test('from MS Mail is of this run, and as long as it says', () => {
+    const sample = samples.find(({ way }) => way === 'ffapi');
+    if (sample === undefined) throw new Error('there is none');
+    const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
+    expect(text).toContain(' <msmail.r1@samples.example>\r\n');
+    const [all = '', size = ''] = /TEXT:(\d+)\r\n/.exec(text) ?? [];
+    expect(text.length - text.indexOf(all) - all.length).toBe(Number(size));
+  });
+  test('from GroupWise is of this run, with its files', () => {
+    const sample = samples.find(({ way }) => way === 'gwapi');
+    if (sample === undefined) throw new Error('there is none');
+    const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
+    expect(text).toContain('\r\nMsg-Id= groupwise.r1@samples.example;\r\n');
+    expect(text).toContain('\r\nDate-Sent= 2/11/2026 10:00:00 +0;\r\n');
+    for (const name of sample.beside ?? []) {
+      expect(text).toContain(name);
+      expect(besideBytes(name).length).toBeGreaterThan(0);
+    }
+  });
+  test.each(named.filter(([, { way }]) => way !== 'gwapi' && way !== 'ffapi'))('%s is a message of this run', (_, sample) => {
     const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
     expect(text).toContain(`\r\n${sample.way === 'sgw' ? 'X-' : ''}Message-ID: ${messageIdOf(sample, 'r1')}\r\n`);
     expect(text).toContain('\r\nDate: Mon, 02 Nov 2026 10:00:00 +0000\r\n');
-    expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
     expect(text).toMatch(/\r\n\r\n/);
   });
   test('every way in is on the tour', () => {
-    expect(new Set(samples.map(({ way }) => way))).toEqual(new Set(['SMTP', 'submission', 'HTTP', 'pickup', 'replay', 'bsmtp', 'sgw']));
+    expect(new Set(samples.map(({ way }) => way))).toEqual(
+      new Set(['SMTP', 'submission', 'HTTP', 'pickup', 'replay', 'bsmtp', 'sgw', 'gwapi', 'ffapi']),
+    );
   });
 });
 

@@ -1,6 +1,8 @@
+import { Readable } from 'node:stream';
 import { formatDateTime, oneLine } from '@mailrail/mail';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { TranslateContext, Translated } from './foreign-file.ts';
+import { withReturns } from './line-ends.ts';
 
 /** An address as a header shows it. */
 export interface HeaderAddress {
@@ -36,6 +38,8 @@ export interface Composition {
 }
 
 const maxFieldCharacters = 4_000;
+const longText = 1_000_000;
+const pieceBytes = 57 * 1_024; // whole lines of base64
 
 /**
  * Makes an Internet message. The same composition gives the same bytes whenever it is made again (R5): boundaries, date and identity
@@ -63,10 +67,13 @@ export async function compose(composition: Composition, context: TranslateContex
       ...field('Auto-Submitted', composition.isAutomatic === true ? 'auto-generated' : undefined),
       ...composition.kept.flatMap(({ name, value }) => field(name, value)),
     ],
-    text: composition.text,
+    // Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size.
+    ...(composition.text.length > longText
+      ? { text: { content: Readable.from(pieces(withReturns(Buffer.from(composition.text)))) }, textEncoding: 'base64' as const }
+      : { text: composition.text }),
     attachments: composition.files.map(({ name, type, bytes }) => ({
       filename: oneLine(name, 200),
-      content: bytes,
+      content: Readable.from(pieces(bytes)), // in pieces: a large file is never encoded as one
       ...(type === undefined ? {} : { contentType: type }),
     })),
     baseBoundary: rootId.replaceAll('-', ''),
@@ -77,4 +84,8 @@ export async function compose(composition: Composition, context: TranslateContex
   const parts: Buffer[] = [];
   for await (const chunk of composer.compile().createReadStream()) parts.push(Buffer.from(chunk));
   return { kind: 'message', parts };
+}
+
+function* pieces(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }

@@ -58,6 +58,8 @@ export interface FileRead {
   /** In the order of the file; at least one. */
   entries: (Entry | BadEntry)[];
   notes: string[]; // for the log: what was odd and taken all the same
+  /** Names of files in ATT_IN that belong to it, each a plain name. The bytes kept are then a bundle of all. */
+  files?: string[];
 }
 
 export interface ReadLimits {
@@ -96,6 +98,13 @@ export interface FileDialect {
   isComplete(head: Buffer, tail: Buffer, whole: boolean): boolean;
   /** Takes a file apart. Bounded by the size of the file, which the caller bounds. */
   read(file: Buffer, limits: ReadLimits): FileRead | Reject;
-  /** @param bytes of one `Entry`. */
+  /**
+   * What the foreign side is told when a file of its own was not taken: a file for OUT. Never about a report, so that two systems
+   * cannot go on answering each other.
+   *
+   * @returns `undefined` when nobody is to be told.
+   */
+  answer?(file: Buffer, refused: { code: string; reason: string }): Buffer | undefined;
+  /** @param bytes of one `Entry`; with `files` a bundle. */
   translate(bytes: Buffer, context: TranslateContext): Promise<Translated | Reject>;
 }

@@ -1,2 +1,3 @@
+export * from './bundle.ts';
 export * from './dialects.ts';
 export * from './foreign-file.ts';

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
-import { type FileDialect, fileDialects } from '../src/index.ts';
+import { bundle, type FileDialect, fileDialects } from '../src/index.ts';
 import { context, limits, sample } from './dialect-support.ts';
 
 const samples: Readonly<Record<keyof typeof fileDialects, readonly Buffer[]>> = {
   bsmtp: [sample('bsmtp', 'two-messages.bsmtp')],
   sgw: [sample('sgw', 'note.sgw')],
+  gwapi: [sample('gwapi', 'silo.api')],
+  ffapi: [sample('ffapi', 'silo.mai')],
 };
 
 /** A sample with pieces cut out, doubled, or written over: near enough to a real file to get far into a reader. */
@@ -22,11 +24,13 @@ async function holds(dialect: FileDialect, bytes: Buffer): Promise<boolean> {
   dialect.recognise(bytes);
   dialect.isComplete(bytes, bytes.subarray(-4_096), true);
   const read = dialect.read(bytes, limits);
+  dialect.answer?.(bytes, { code: 'syntax', reason: 'it was damaged' });
   if (read.kind === 'reject') return read.reason !== '' && !/[\r\n]/.test(read.reason);
   for (const entry of read.entries) {
     if (entry.kind === 'bad') continue;
     if (entry.recipients.length === 0) return false;
-    const made = await dialect.translate(entry.bytes, context);
+    const beside = (read.files ?? []).map((name) => ({ name, bytes: Buffer.from('x') }));
+    const made = await dialect.translate(read.files === undefined ? entry.bytes : bundle(entry.bytes, beside), context);
     if (made.kind === 'reject') return false; // what the gateway has taken must be readable
     const message = Buffer.concat(made.parts);
     const end = message.indexOf('\r\n\r\n');

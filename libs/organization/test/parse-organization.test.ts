@@ -251,7 +251,17 @@ describe('parseOrganization', () => {
     const { settings } = parsed.snapshot;
     expect(settings.site).toBe('london');
     expect(settings.domains.map(({ name, type }) => `${name} ${type}`)).toEqual(['corp.example authoritative', 'relay.example relay']);
-    expect(settings.gateways.map(({ name }) => name)).toEqual(['smtp', 'submission', 'http', 'pickup', 'replay', 'bsmtp', 'sgw']);
+    expect(settings.gateways.map(({ name }) => name)).toEqual([
+      'smtp',
+      'submission',
+      'http',
+      'pickup',
+      'replay',
+      'bsmtp',
+      'sgw',
+      'gwapi',
+      'ffapi',
+    ]);
     expect(settings.connectors).toMatchObject([{ name: 'internet', smartHosts: ['127.0.0.1:4000'], tls: 'never' }]);
     expect(parseOrganization(text)).toMatchObject({ snapshot: { settings: { connectors: [{ smartHosts: ['127.0.0.1:2526'] }] } } });
   });

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { unbundle } from '@mailrail/foreign';
 import { derivedId } from '@mailrail/mail';
 import { createMetrics, silentLog } from '@mailrail/telemetry';
 import { waitFor } from '@mailrail/testing';
@@ -23,7 +24,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function start(mode: FolderMode, trust: 'inside' | 'outside' = 'inside', keepDoneMs = 0): void {
+function start(mode: FolderMode, trust: 'inside' | 'outside' = 'inside', keepDoneMs = 0, attachmentMs = 60_000): void {
   gateway = openFolderGateway({
     folder,
     gateway: { name: 'legacy', mode, trust, quietMs: 5_000, pollEveryMs: 20, keepDoneMs },
@@ -32,13 +33,14 @@ function start(mode: FolderMode, trust: 'inside' | 'outside' = 'inside', keepDon
     log: silentLog,
     metrics: createMetrics('gateway'),
     unfinishedMs: 300,
+    attachmentMs,
   });
 }
 
-async function drop(name: string, content: string | Buffer): Promise<void> {
-  await mkdir(join(folder, 'IN'), { recursive: true });
-  await writeFile(join(folder, 'IN', `.${name}`), content);
-  await rename(join(folder, 'IN', `.${name}`), join(folder, 'IN', name));
+async function drop(name: string, content: string | Buffer, into = 'IN'): Promise<void> {
+  await mkdir(join(folder, into), { recursive: true });
+  await writeFile(join(folder, into, `.${name}`), content);
+  await rename(join(folder, into, `.${name}`), join(folder, into, name));
 }
 const names = async (name: string): Promise<string[]> => (await readdir(join(folder, name))).sort();
 const report = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(folder, 'BAD', `${name}.report.json`), 'utf8'));
@@ -122,4 +124,59 @@ test('the sample gateway’s file', async () => {
   await drop('a.sgw', await readFile(new URL('../../../libs/foreign/samples/sgw/note.sgw', import.meta.url)));
   await waitFor(() => acceptor.taken.length === 1, { what: 'the mail' });
   expect(acceptor.taken[0]?.request.recipients).toEqual([{ address: 'SMTP:ada@corp.example' }, { address: 'SMTP:chloe@corp.example' }]);
+});
+
+describe('a message with files beside it', () => {
+  const keywords = (...more: string[]): string =>
+    ['WPC-API= 1.2;', 'From= WPD= ACME; WPPO= PO1; WPU= bo; ;', 'To= X.Y.ada;', 'Msg-Id= 7;', ...more, '-END-', ''].join('\r\n');
+  const withFile = keywords('Msg-File= A.BDY;');
+
+  test('is kept with them as one, and they are gone when it is', async () => {
+    start('gwapi');
+    await drop('a.bdy', 'hello', 'ATT_IN');
+    await drop('m.api', withFile);
+    await waitFor(async () => acceptor.taken.length === 1 && (await isIdle()), { what: 'the mail' });
+    expect(acceptor.taken[0]?.request).toMatchObject({ sender: 'GWISE:ACME.PO1.bo', recipients: [{ address: 'GWISE:X.Y.ada' }] });
+    expect(unbundle(acceptor.taken[0]?.bytes ?? Buffer.alloc(0))).toEqual({
+      file: Buffer.from(withFile),
+      parts: [{ name: 'A.BDY', bytes: Buffer.from('hello') }],
+    });
+    await waitFor(async () => (await names('ATT_IN')).length === 0, { what: 'an empty ATT_IN' });
+  });
+
+  test('waits for a file that comes later, and holds nothing else up', async () => {
+    start('gwapi', 'inside', 60_000);
+    await drop('m.api', withFile);
+    await waitFor(async () => (await names('WORK')).length === 1, { what: 'the claim' });
+    await drop('n.api', keywords());
+    await waitFor(() => acceptor.taken.length === 1, { what: 'the mail without files' });
+    await drop('A.BDY', 'late', 'ATT_IN');
+    await waitFor(async () => acceptor.taken.length === 2 && (await isIdle()), { what: 'the mail with its file' });
+    await waitFor(async () => (await names('DONE')).length === 3, { what: 'all three files in DONE' });
+  });
+
+  test('that never come is bad, told in BAD and to the foreign side', async () => {
+    start('gwapi', 'inside', 0, 100);
+    await drop('m.api', withFile);
+    await waitFor(async () => (await names('BAD')).length === 3, { what: 'a file in BAD' });
+    expect(await report('m.api')).toMatchObject({
+      code: 'attachment-missing',
+      reason: 'it names "A.BDY", which did not come to ATT_IN in time',
+    });
+    const [answer] = await names('OUT');
+    expect(answer).toMatch(/^[0-9a-f-]{36}\.api$/);
+    expect(await readFile(join(folder, 'OUT', answer ?? ''), 'utf8')).toContain('Orig-Msg-ID= 7;\r\nStatus= Undeliverable;');
+  });
+
+  test('never leads out of ATT_IN', async () => {
+    await writeFile(join(folder, 'secret'), 'secret');
+    start('gwapi');
+    await waitFor(async () => (await readdir(folder)).includes('ATT_OUT'), { what: 'the folders' });
+    await symlink(join(folder, 'secret'), join(folder, 'ATT_IN', 'A.BDY'));
+    await drop('link.api', withFile);
+    await drop('path.api', keywords('Msg-File= ../secret;'));
+    await waitFor(async () => (await names('BAD')).length === 6, { what: 'both in BAD' });
+    expect([await report('link.api'), await report('path.api')]).toMatchObject([{ code: 'unsupported-type' }, { code: 'attachment-path' }]);
+    expect(acceptor.taken).toEqual([]);
+  });
 });

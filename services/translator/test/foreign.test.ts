@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { ContentStoreError, memoryContentStore } from '@mailrail/content-store';
 import { type ForeignMessage, SubmittedMail } from '@mailrail/contracts';
+import { bundle } from '@mailrail/foreign';
 import { newRootId } from '@mailrail/mail';
 import { organizationOf } from '@mailrail/organization';
 import type { Outcome } from '@mailrail/pipeline';
@@ -62,6 +63,18 @@ describe('a foreign message', () => {
     const mail = await stored(session(`X-Mailrail-Trust: inside\r\nAuthentication-Results: corp.example; spf=pass\r\n${signed}`));
     const bytes = await text(content.read(submitted(await translate(mail, deps())).content.ref));
     expect(bytes).not.toMatch(/X-Mailrail|Authentication-Results/);
+  });
+
+  test('from another system has a sender that can be answered, and recipients the directory knows', async () => {
+    const keywords = 'WPC-API= 1.2;\r\nFrom= A.B.c;\r\nTo= X.Y.z;\r\nSubject= hello;\r\n-END-\r\n';
+    const plain = await stored(bundle(Buffer.from(keywords), []).toString(), { sender: 'GWISE:A.B.c' });
+    const [recipient] = plain.recipients;
+    if (recipient === undefined) throw new Error('no recipient');
+    const mail = { ...plain, origin: { ...plain.origin, dialect: 'gwapi' }, recipients: [{ ...recipient, address: 'GWISE:X.Y.z' }] };
+    const made = submitted(await translate(mail, deps()));
+    expect(made.sender).toBe('SMTP:IMCEAGWISE-A+2EB+2Ec@corp.example');
+    expect(made.recipients).toMatchObject([{ address: 'GWISE:X.Y.z' }]);
+    expect(await text(content.read(made.content.ref))).toContain('\r\nSubject: hello\r\n');
   });
 
   test('with 8-bit text is marked as such', async () => {

@@ -9,7 +9,7 @@ export interface End {
 }
 
 /** A folder of the default organization, named as its dialect. */
-export type FolderWay = 'pickup' | 'replay' | 'bsmtp' | 'sgw';
+export type FolderWay = 'pickup' | 'replay' | 'bsmtp' | 'sgw' | 'gwapi' | 'ffapi';
 
 export interface Sample {
   name: string; // of the file in samples/, too: `<name>.eml`, for a foreign format `<name>.<way>`
@@ -18,6 +18,7 @@ export interface Sample {
   from: string;
   to: readonly string[];
   ends: readonly End[];
+  beside?: readonly string[]; // names in samples/ of the files that belong to it
 }
 
 const inMailbox = (...addresses: string[]): End[] => addresses.map((address) => ({ where: 'mailbox', address, what: 'mail' }));
@@ -93,6 +94,23 @@ export const samples: readonly Sample[] = [
     to: ['chloe@corp.example'],
     ends: inMailbox('chloe@corp.example'),
   },
+  {
+    name: 'groupwise',
+    says: 'from GroupWise, with a file',
+    way: 'gwapi',
+    from: 'ACME.PO1.BKo',
+    to: ['Exchange.Corp.ada'],
+    ends: inMailbox('ada@corp.example'),
+    beside: ['groupwise.bdy', 'groupwise.att'],
+  },
+  {
+    name: 'msmail',
+    says: 'from MS Mail',
+    way: 'ffapi',
+    from: 'ACME/PO1/SCALE7',
+    to: ['ben@corp.example'],
+    ends: inMailbox('ben@corp.example'),
+  },
 ];
 
 const folder = path.join(import.meta.dirname, '..', '..', 'samples');
@@ -105,12 +123,28 @@ const folder = path.join(import.meta.dirname, '..', '..', 'samples');
 export function sampleBytes(sample: Sample, run: string, now: Date): Buffer {
   const text = readFileSync(path.join(folder, fileOf(sample)), 'utf8')
     .replace(/^Date: .*$/m, `Date: ${now.toUTCString().replace('GMT', '+0000')}`)
-    .replace(/^((?:X-)?Message-ID): .*$/m, `$1: ${messageIdOf(sample, run)}`);
+    .replace(/^((?:X-)?Message-ID): .*$/m, `$1: ${messageIdOf(sample, run)}`)
+    .replace(/^Date-Sent= .*$/m, `Date-Sent= ${dayFirst(now)};`)
+    .replace(/^SUBJECT:.*$/m, `$& ${messageIdOf(sample, run)}`) // a format without ids
+    .replace(/^Msg-Id= .*$/m, `Msg-Id= ${messageIdOf(sample, run).slice(1, -1)};`);
   return Buffer.from(text.replaceAll(/\r?\n/g, '\r\n'));
 }
 
+const foreign: ReadonlySet<string> = new Set(['bsmtp', 'sgw', 'gwapi', 'ffapi']);
+
+/** `5/10/2026 8:00:00 +0`, as GroupWise writes a date. */
+function dayFirst(now: Date): string {
+  const [date = '', time = ''] = now.toISOString().split(/[T.]/);
+  return `${date.split('-').toReversed().map(Number).join('/')} ${time} +0`;
+}
+
+/** The bytes of a file beside a sample. */
+export function besideBytes(name: string): Buffer {
+  return readFileSync(path.join(folder, name));
+}
+
 export function fileOf({ name, way }: Pick<Sample, 'name' | 'way'>): string {
-  return `${name}.${way === 'bsmtp' || way === 'sgw' ? way : 'eml'}`;
+  return `${name}.${foreign.has(way) ? way : 'eml'}`;
 }
 
 export function messageIdOf(sample: Sample, run: string): string {

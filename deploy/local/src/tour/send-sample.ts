@@ -1,7 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Endpoints } from '../endpoints.ts';
-import { fileOf, type Sample, sampleBytes } from './samples.ts';
+import { besideBytes, fileOf, type Sample, sampleBytes } from './samples.ts';
 import { sendBySmtp } from './smtp-send.ts';
 
 const portOf = (url: string) => Number(new URL(url).port);
@@ -38,8 +38,15 @@ export async function sendSample(sample: Sample, run: string, line: Endpoints): 
     case 'pickup':
     case 'replay':
     case 'bsmtp':
-    case 'sgw': {
+    case 'sgw':
+    case 'gwapi':
+    case 'ffapi': {
       const folder = path.join(line.in, sample.way, 'IN');
+      const attachments = path.join(line.in, sample.way, 'ATT_IN');
+      for (const name of sample.beside ?? []) {
+        await mkdir(attachments, { recursive: true });
+        await writeFile(path.join(attachments, name), besideBytes(name)); // before the file that names them
+      }
       const temporary = path.join(line.in, sample.way, `.${sample.name}.${run}`);
       await mkdir(folder, { recursive: true });
       await writeFile(temporary, bytes);

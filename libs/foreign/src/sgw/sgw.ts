@@ -4,6 +4,7 @@ import { isVerb, readSession, type SessionForm } from '../bsmtp/session-file.ts'
 import { textOf } from '../code-page.ts';
 import { type Composition, compose, type HeaderAddress } from '../compose.ts';
 import { type FileDialect, type Reject, reject } from '../foreign-file.ts';
+import { withLineFeeds } from '../line-ends.ts';
 import { lineAt, unfitByte } from '../lines.ts';
 
 const form: SessionForm = {
@@ -90,7 +91,7 @@ function readContent(bytes: Buffer): Content | Reject {
   }
   const people = (name: string): HeaderAddress[] =>
     fields.filter((field) => field.name === name).flatMap(({ value }) => person(value) ?? []);
-  const text = textOf(bytes.subarray(afterBlank(bytes, end)), 'windows-1252').replaceAll(/\r\n?/g, '\n');
+  const text = textOf(withLineFeeds(bytes.subarray(afterBlank(bytes, end))), 'windows-1252');
   const { details, body } = detailsOf(text);
   const [from] = people('from');
   const date = parseDateTime(one('date') ?? '');

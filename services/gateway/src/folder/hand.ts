@@ -1,9 +1,10 @@
 import { oneLine } from '@mailrail/mail';
 import { claimAnew, renewLease } from './claims.ts';
 import { finishFile } from './done.ts';
+import type { FileName } from './layout.ts';
 import type { OpenedFile } from './open-file.ts';
 import { problemOf } from './problem.ts';
-import { stillWritten, type Taken } from './take-file.ts';
+import { partMissing, stillWritten, type Taken } from './take-file.ts';
 import { type WorkOptions, workFile } from './work-file.ts';
 import { ageOf, type Claimed, newClaim } from './work-name.ts';
 
@@ -42,6 +43,7 @@ interface Item {
   since: number;
   renewedAt: number;
   retryAt: number;
+  files: readonly FileName[]; // in ATT_IN, belonging to it
   accepted: boolean; // its mail is durable, and only the file is still there
   busy: boolean;
   touching: Promise<unknown>;
@@ -66,14 +68,15 @@ export function openHand(options: HandOptions): Hand {
   async function decide(item: Item, opened: OpenedFile | undefined): Promise<Taken | 'gone' | 'finished'> {
     const touch = <Result>(what: () => Promise<Result>): Promise<Result> => alone(item, what);
     if (item.accepted) {
-      await touch(() => finishFile(layout, item.claimed, options.keepDoneMs));
+      await touch(() => finishFile(layout, item.claimed, options.keepDoneMs, item.files));
       return 'finished';
     }
     if (opened === undefined && ageOf(item.claimed, Date.now()) > maxIdentityAgeMs && !(await touch(() => rename(item)))) return 'gone';
     const taken = await workFile(item.claimed, opened, options, touch);
     if (taken !== 'gone' && taken.kind === 'accepted') {
       item.accepted = true;
-      await touch(() => finishFile(layout, item.claimed, options.keepDoneMs));
+      item.files = taken.files ?? [];
+      await touch(() => finishFile(layout, item.claimed, options.keepDoneMs, item.files));
       options.step?.('finished', item.claimed);
     }
     return taken;
@@ -101,7 +104,7 @@ export function openHand(options: HandOptions): Hand {
       log.info('gateway.file', { ...fieldsOf(item), outcome: result });
     } else if (result.kind === 'wait') {
       log.warn('gateway.file', { ...fieldsOf(item), outcome: 'waits', reason: result.reason });
-      if (result.reason !== stillWritten) return postpone(item);
+      if (result.reason !== stillWritten && result.reason !== partMissing) return postpone(item);
       item.retryAt = now() + options.settleMs;
       return;
     } else if (result.kind === 'bad') {
@@ -153,7 +156,16 @@ export function openHand(options: HandOptions): Hand {
   return {
     take(claimed, opened) {
       const at = now();
-      const item: Item = { claimed, since: at, renewedAt: at, retryAt: 0, accepted: false, busy: false, touching: Promise.resolve() };
+      const item: Item = {
+        claimed,
+        since: at,
+        renewedAt: at,
+        retryAt: 0,
+        files: [],
+        accepted: false,
+        busy: false,
+        touching: Promise.resolve(),
+      };
       items.set(claimed.rootId, item);
       start(item, opened);
     },

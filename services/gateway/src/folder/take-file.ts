@@ -7,16 +7,28 @@ import { MessageRefused } from '../eml/refusal.ts';
 import type { BadPart, LeftOut } from './bad.ts';
 import { type EmlMode, fileEnvelope } from './file-envelope.ts';
 import { chunksFrom, isUnchanged, type OpenedFile } from './open-file.ts';
+import type { FileName } from './layout.ts';
 import type { Claimed } from './work-name.ts';
 
-/** What became of the bytes of a claimed file. */
+/** What became of the bytes of a claimed file. `files` in ATT_IN belong to it; `answer` is for the foreign side. */
 export type Taken =
-  | { kind: 'accepted'; recipients: number; sizeBytes: number; leftOut: LeftOut[]; notes: string[]; badParts?: BadPart[] }
-  | { kind: 'bad'; refusal: MessageRefused }
+  | {
+      kind: 'accepted';
+      recipients: number;
+      sizeBytes: number;
+      leftOut: LeftOut[];
+      notes: string[];
+      badParts?: BadPart[];
+      files?: FileName[];
+      answer?: Buffer;
+    }
+  | { kind: 'bad'; refusal: MessageRefused; answer?: Buffer }
   | { kind: 'wait'; reason: string };
 
 /** The reason to wait for a file that is no longer what it was when it was opened. */
 export const stillWritten = 'still-written';
+/** The reason to wait for a file it names: it is looked for again soon, and holds nothing else up. */
+export const partMissing = 'attachment-missing';
 
 export interface TakeFileOptions {
   acceptor: Pick<Acceptor, 'begin'>;

@@ -1,4 +1,12 @@
-import { type Entry, type EntryRecipient, type FileDialectName, fileDialects, type Reject } from '@mailrail/foreign';
+import {
+  bundle,
+  type Entry,
+  type EntryRecipient,
+  type FileDialect,
+  type FileDialectName,
+  fileDialects,
+  type Reject,
+} from '@mailrail/foreign';
 import { derivedId, oneLine, smtpAddress, smtpMailbox, timeOfId } from '@mailrail/mail';
 import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
 import type { Acceptor, AcceptRequest, ForeignRecipient } from '../accept.ts';
@@ -6,13 +14,19 @@ import { mayHave, recipientOf } from '../eml/mailbox.ts';
 import { MessageRefused } from '../eml/refusal.ts';
 import type { BadPart, LeftOut } from './bad.ts';
 import { chunksFrom, isUnchanged, type OpenedFile } from './open-file.ts';
-import { notTaken, stillWritten, type Taken } from './take-file.ts';
-import type { Claimed } from './work-name.ts';
+import type { Layout } from './layout.ts';
+import { readParts } from './read-parts.ts';
+import { notTaken, partMissing, stillWritten, type Taken } from './take-file.ts';
+import { ageOf, type Claimed } from './work-name.ts';
 
 export interface TakeForeignOptions {
   acceptor: Pick<Acceptor, 'begin'>;
   organization: Pick<OrganizationSource, 'current'>;
   gateway: { name: string; mode: FileDialectName; trust: 'inside' | 'outside' };
+  layout: Layout;
+  device: () => number;
+  /** How long a file that it names is waited for. Default 600,000. */
+  attachmentMs?: number;
   step?: ((step: 'begun' | 'written' | 'accepted') => void) | undefined;
 }
 
@@ -31,12 +45,25 @@ export async function takeForeign(file: OpenedFile, claimed: Claimed, options: T
   const parts = [file.head];
   for await (const chunk of chunksFrom(file, file.head.length)) parts.push(chunk);
   if (!(await isUnchanged(file))) return { kind: 'wait', reason: stillWritten };
-  const read = fileDialects[options.gateway.mode].read(Buffer.concat(parts), limits);
+  const bytes = Buffer.concat(parts);
+  const dialect: FileDialect = fileDialects[options.gateway.mode];
+  const taken = await takeMessages(bytes, dialect, claimed, options);
+  const told = taken.kind === 'bad' ? taken.refusal : taken.kind === 'accepted' ? someLeftOut(taken.leftOut) : undefined;
+  const answer = told === undefined ? undefined : dialect.answer?.(bytes, { code: told.code, reason: told.message });
+  return answer === undefined || taken.kind === 'wait' ? taken : { ...taken, answer };
+}
+
+async function takeMessages(bytes: Buffer, dialect: FileDialect, claimed: Claimed, options: TakeForeignOptions): Promise<Taken> {
+  const snapshot = options.organization.current();
+  const { limits } = snapshot.settings;
+  const read = dialect.read(bytes, limits);
   if (read.kind === 'reject') return bad(refusal(read));
+  const beside = await partsOf(read.files ?? [], bytes, claimed, options);
+  if (beside.kind !== 'parts') return beside;
 
   const leftOut: LeftOut[] = [];
   const badParts: BadPart[] = [];
-  const taken = { recipients: 0, sizeBytes: 0 };
+  const sums = { recipients: 0, sizeBytes: 0 };
   for (const [at, entry] of read.entries.entries()) {
     const place = read.entries.length === 1 ? '' : `message ${at + 1}`;
     const fault = entry.kind === 'bad' ? entry.reject : undefined;
@@ -47,15 +74,45 @@ export async function takeForeign(file: OpenedFile, claimed: Claimed, options: T
       badParts.push({ ordinal: at + 1, bytes: entry.bytes });
       continue;
     }
-    const result = await takeEntry(entry, envelope.recipients, at, claimed, options);
+    const kept = read.files === undefined ? entry.bytes : bundle(entry.bytes, beside.parts);
+    const result = await takeEntry({ ...entry, bytes: kept }, envelope.recipients, at, claimed, options);
     if (result.kind !== 'accepted') return result;
-    taken.recipients += result.recipients;
-    taken.sizeBytes += result.sizeBytes;
+    sums.recipients += result.recipients;
+    sums.sizeBytes += result.sizeBytes;
   }
-  if (taken.recipients > 0) return { kind: 'accepted', ...taken, leftOut, notes: [...read.notes], badParts };
+  if (sums.recipients > 0) return { kind: 'accepted', ...sums, leftOut, notes: [...read.notes], badParts, files: beside.files };
   const [first] = leftOut;
   const others = leftOut.length > 1 ? `, and ${leftOut.length - 1} more like it` : '';
   return bad(new MessageRefused(first?.code ?? 'envelope', `${first?.reason ?? 'nobody to send it to'}${others}`, first?.field));
+}
+
+/** The files it names, read; or why it is not taken now, or never. */
+async function partsOf(
+  names: readonly string[],
+  bytes: Buffer,
+  claimed: Claimed,
+  { layout, device, organization, attachmentMs = 600_000 }: TakeForeignOptions,
+) {
+  if (names.length === 0) return { kind: 'parts' as const, parts: [], files: [] };
+  const maxBytes = organization.current().settings.limits.messageBytes - bytes.length;
+  try {
+    const found = await readParts(names, { layout, device: device(), maxBytes });
+    if (found.kind === 'parts') return found;
+    if (found.kind === 'changed') return { kind: 'wait' as const, reason: partMissing };
+    if (ageOf(claimed, Date.now()) < attachmentMs) return { kind: 'wait' as const, reason: partMissing };
+    const name = oneLine(found.name, 100);
+    return bad(new MessageRefused('attachment-missing', `it names "${name}", which did not come to ATT_IN in time`, name));
+  } catch (error) {
+    if (error instanceof MessageRefused) return bad(error);
+    throw error;
+  }
+}
+
+function someLeftOut(leftOut: readonly LeftOut[]): { code: string; message: string } | undefined {
+  const [first] = leftOut;
+  if (first === undefined) return undefined;
+  const others = leftOut.length > 1 ? `, and ${leftOut.length - 1} more` : '';
+  return { code: first.code, message: `${first.recipient} ${first.reason}${others}` };
 }
 
 async function takeEntry(

@@ -9,6 +9,7 @@ import { type OpenedFile, openPlain } from './open-file.ts';
 import { type Taken, type TakeFileOptions, takeFile } from './take-file.ts';
 import { takeForeign } from './take-foreign.ts';
 import { type Claimed, workName } from './work-name.ts';
+import { writeAnswer } from './write-answer.ts';
 
 /** Where a process may be stopped to see that nothing is lost. */
 export type Step =
@@ -30,6 +31,8 @@ export interface WorkOptions extends Omit<TakeFileOptions, 'step' | 'gateway'> {
   gateway: { name: string; mode: FolderMode; trust: 'inside' | 'outside' };
   layout: Layout;
   device: () => number; // of the folders
+  /** How long a file that a message names is waited for. Default 600,000. */
+  attachmentMs?: number;
   keepDoneMs: number; // 0: accepted files are removed
   log: Log;
   metrics: Pick<Metrics, 'refused' | 'possibleDuplicates'>;
@@ -56,6 +59,8 @@ export async function workFile(
   const report = { gateway: gateway.name, dialect: gateway.mode, at: Date.now() };
   const taken = await takeOpened(claimed, opened, options, alone);
   if (taken === 'gone') return taken;
+  // Told first: a crash tells it again, never leaves it untold.
+  if (taken.kind !== 'wait' && taken.answer !== undefined) await writeAnswer(layout, claimed, taken.answer);
   if (taken.kind === 'bad') {
     const { code, message: reason, where } = taken.refusal;
     const reported = () => options.step?.('bad-reported', claimed);

@@ -46,7 +46,7 @@ async function translateFile(
   });
   if (made.kind === 'reject') return { kind: 'unreadable', reason: `${made.code}: ${made.reason}` };
 
-  const sender = mail.sender === null ? null : addresses.map(mail.sender);
+  const sender = mail.sender === null ? null : asMailbox(addresses.map(mail.sender), domain);
   const recipients = mail.recipients.map((recipient) => ({ ...recipient, address: addresses.map(recipient.address) }));
   const only = mail.part === undefined && recipients.length === 1 ? recipients[0]?.address : undefined;
   const first = firstLines({
@@ -75,6 +75,11 @@ async function translateFile(
     recipients,
     header,
   };
+}
+
+/** A sender of another system is written as a mailbox of ours: what answers it by Internet mail comes back here and is taken apart. */
+function asMailbox(address: string, domain: string): string {
+  return smtpMailbox(address) === undefined ? `SMTP:${imceaMailbox(address, domain)}` : address;
 }
 
 /** What a file says in our name is nobody's word (S6). */

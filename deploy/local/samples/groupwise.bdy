@@ -1,0 +1,1 @@
+Bitte prfen.

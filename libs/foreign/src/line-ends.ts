@@ -1,0 +1,37 @@
+const carriageReturn = 0x0d;
+const lineFeed = 0x0a;
+
+/**
+ * Text with LF alone as its line end, before it is decoded: in bytes, since a replacement in a string of many lines takes many times
+ * its size. Only for character sets in which these two bytes mean nothing else.
+ */
+export function withLineFeeds(bytes: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(bytes.length);
+  let size = 0;
+  let from = 0;
+  for (let at = bytes.indexOf(carriageReturn); at >= 0; at = bytes.indexOf(carriageReturn, at + 1)) {
+    size += bytes.copy(out, size, from, at);
+    from = at + 1;
+    if (bytes[from] === lineFeed) continue;
+    out[size] = lineFeed;
+    size += 1;
+  }
+  size += bytes.copy(out, size, from);
+  return out.subarray(0, size);
+}
+
+/** Text with CRLF, from text that `withLineFeeds` gave. */
+export function withReturns(bytes: Buffer): Buffer {
+  let lines = 0;
+  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) lines += 1;
+  const out = Buffer.allocUnsafe(bytes.length + lines);
+  let size = 0;
+  let from = 0;
+  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, from)) {
+    size += bytes.copy(out, size, from, at);
+    size += out.write('\r\n', size, 'latin1');
+    from = at + 1;
+  }
+  bytes.copy(out, size, from);
+  return out;
+}
