@@ -132,6 +132,15 @@ describe('resolve', () => {
     expect(stdout + stderr).toMatch(says);
     expect(stdout + stderr).not.toContain('secret');
   });
+  test('a report that fails makes no report, and a malformed address is no hop', async () => {
+    const { code, stdout } = await mailrail('resolve', '--data', data, '--from', '<>', 'nobody@corp.example', 'bad@@x');
+    expect(code).toBe(0);
+    expect(stdout).toContain('fails, and no report is made:');
+    expect(stdout).toContain('nobody@corp.example 5.1.1, no report is made');
+    expect(stdout).toContain('bad@@x 5.1.3, no report is made');
+    expect(stdout).toContain('the sender is null: no report is made');
+    expect(stdout).not.toContain('goes on to:');
+  });
   test('a broken organization file is told line by line', async () => {
     const file = path.join(data, 'broken.yaml');
     await writeFile(file, 'organization: Corp\nsite: [\n');

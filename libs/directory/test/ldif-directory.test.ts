@@ -140,5 +140,14 @@ describe('ldifDirectory', () => {
       servers: Object.fromEntries(['dmitri', 'postmaster', 'ada', 'ben', 'chloe'].map((name) => [`${name}@corp.example`, 'EX1'])),
       reports: [{ recipient: 'nobody@corp.example', status: '5.1.1', to: 'zoe@elsewhere.example' }],
     });
+    // No gateway lets these in; they are no hops of a relayed domain either.
+    const to = 'zoe@elsewhere.example';
+    expect(await ask('bad@@x', 'a b@relay.example', '@relay.example', 'ada', 'ada@corp.example')).toEqual({
+      local: ['ada@corp.example'],
+      hops: [],
+      servers: { 'ada@corp.example': 'EX1' },
+      reports: ['bad@@x', 'a b@relay.example', '@relay.example', 'ada'].map((recipient) => ({ recipient, status: '5.1.3', to })),
+    });
+    expect((await ask(`${'x'.repeat(200)}@relay.example`)).hops).toEqual([`SMTP:${'x'.repeat(200)}@relay.example`]);
   });
 });

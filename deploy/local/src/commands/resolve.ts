@@ -103,8 +103,8 @@ export function explanationText({ local, hops, servers, reports, steps }: Explan
       }),
     ),
     ...block(
-      'reports:',
-      reports.map(({ recipient, status, to }) => `${recipient} ${status}, ${to === null ? 'nobody is told' : `told to ${to}`}`),
+      reports.every(({ to }) => to === null) ? 'fails, and no report is made:' : 'reports:',
+      reports.map(({ recipient, status, to }) => `${recipient} ${status}, ${to === null ? 'no report is made' : `told to ${to}`}`),
     ),
     ...block('because:', steps),
   ];

@@ -1,4 +1,4 @@
-import { smtpAddress } from '@mailrail/mail';
+import { domainOf, parseMailbox, smtpAddress, smtpMailbox } from '@mailrail/mail';
 import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
 import type { Directory } from '../port.ts';
 import { bare } from './bare.ts';
@@ -10,7 +10,7 @@ export interface Explanation {
   local: string[]; // mailboxes here
   hops: string[]; // what leaves this line: other systems, mailboxes of other servers, groups another server expands
   servers: Record<string, string>; // the server of each mailbox, here or elsewhere, and of each group that another server expands
-  reports: { recipient: string; status: string; to: string | null }[]; // `to` hears of it: the sender, a group's owner, nobody
+  reports: { recipient: string; status: string; to: string | null }[]; // `to` hears of it: the sender, a group's owner; null: no report is made
   steps: string[];
 }
 
@@ -35,10 +35,15 @@ export async function explainResolution(input: ExplainInput): Promise<Explanatio
   const organization = 'current' in input.organization ? input.organization.current() : input.organization;
   const sender = input.from === '' || input.from === '<>' ? null : typedAddress(input.from);
   const steps: string[] = [];
+  const typed = input.addresses.map(typedAddress);
+  // No gateway lets such an address in, so the categorizer never sees one. In a domain of our own the directory is asked all the same.
+  const isOurs = (address: string) => organization.domain(domainOf(address) ?? '')?.type === 'authoritative';
+  const malformed = typed.filter((address) => isMalformed(address) && !isOurs(address));
+  for (const address of malformed) steps.push(`${bare(address)}: 5.1.3 this is no address`);
   const resolution = await resolveRecipients(
     {
       sender,
-      recipients: input.addresses.map((given) => ({ address: typedAddress(given) })),
+      recipients: typed.filter((address) => !malformed.includes(address)).map((address) => ({ address })),
       sizeBytes: Math.round(input.sizeKb * 1_024),
       trusted: input.authenticated,
       report: false,
@@ -57,6 +62,11 @@ export async function explainResolution(input: ExplainInput): Promise<Explanatio
   const told = (way: Pick<Way<{ address: string }>, 'reverse'>): string | null => {
     if (sender === null || way.reverse.kind === 'nobody') return null;
     return bare(way.reverse.kind === 'owner' ? way.reverse.address : sender);
+  };
+
+  const noted = (reports: Explanation['reports']): Explanation['reports'] => {
+    if (sender === null && reports.length > 0) steps.push('the sender is null: no report is made (RFC 5321 §4.5.5)');
+    return distinct(reports);
   };
 
   switch (resolution.kind) {
@@ -80,13 +90,24 @@ export async function explainResolution(input: ExplainInput): Promise<Explanatio
         local,
         hops: resolution.hops.map(({ address }) => address),
         servers,
-        reports: distinct(resolution.reports.map(({ way, recipient, status }) => ({ recipient: bare(recipient), status, to: told(way) }))),
+        reports: noted([
+          ...malformed.map((address) => ({ recipient: bare(address), status: '5.1.3', to: told({ reverse: { kind: 'sender' } }) })),
+          ...resolution.reports.map(({ way, recipient, status }) => ({ recipient: bare(recipient), status, to: told(way) })),
+        ]),
         steps,
       };
     }
     default:
       return resolution satisfies never;
   }
+}
+
+/** An SMTP address that breaks RFC 5321 §4.1.2. `postmaster` alone is one (§4.5.1), and long local parts are let in. */
+function isMalformed(address: string): boolean {
+  const mailbox = smtpMailbox(address);
+  if (mailbox === undefined || mailbox.toLowerCase() === 'postmaster') return false;
+  const localBytes = Buffer.byteLength(mailbox.slice(0, Math.max(0, mailbox.lastIndexOf('@'))));
+  return !(localBytes > 64 && localBytes <= 255) && parseMailbox(mailbox) === undefined;
 }
 
 /** Members of a hidden group all go by its name; who fails by two ways is told of once. */
