@@ -28,6 +28,7 @@ const elsewhere: Readonly<Record<string, string>> = {
     'dp-bdat-no-valid-recipients',
   ]),
   ...because('AUTH offered after TLS only; on loopback a listener with accounts offers it at once', [
+    '12a-help-lists-what-is-offered',
     'a0-starttls',
     'a1-starttls-injection',
     'a4-tls-required',
