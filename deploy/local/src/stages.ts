@@ -13,11 +13,11 @@ const repository = path.join(import.meta.dirname, '..', '..', '..');
 const module = (service: string) => path.join(repository, 'services', service, 'src', 'main.ts');
 
 /**
- * What Node itself is told for a stage. On a large machine its young generation grows to twice 64 MB; the categorizer, which
- * leaves much behind while it walks a large group, then has twice the memory it needs (a pod is held by its limit).
+ * What Node itself is told for a stage. A pod is held by its limit; here Node would take what a large machine has. The categorizer,
+ * which leaves much behind while it walks a large group, is told to clean up earlier: half the memory for a third more time there.
  */
 export function nodeOptionsOf({ name }: Stage): string[] {
-  return name === 'categorizer' ? ['--max-semi-space-size=8'] : [];
+  return name === 'categorizer' ? ['--max-semi-space-size=8', '--max-old-space-size=192'] : [];
 }
 
 /**

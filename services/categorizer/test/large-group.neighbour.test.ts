@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
+import { nodeOptionsOf } from '../../../deploy/local/src/stages.ts';
 import { crowdLdif } from '../../../libs/directory/test/crowd.ts';
 import { startSlapd } from '../../../libs/directory/test/slapd.ts';
 
 /**
- * The categorizer's part of a mail to 100,000 people: every member once, in chunks of 100, in a process of its own with the young
- * generation the launcher gives it. Its memory is that of the process at its highest.
+ * The categorizer's part of a mail to 100,000 people: every member once, in chunks of 100, in a process of its own with the heap
+ * the launcher gives it. Its memory is that of the process at its highest.
  */
 test('a group of 100,000 on OpenLDAP: all in chunks, under 300 MB', async () => {
   const members = 100_000;
@@ -19,7 +20,14 @@ test('a group of 100,000 on OpenLDAP: all in chunks, under 300 MB', async () => 
     const slapd = await startSlapd({ ldif: path.join(folder, 'crowd.ldif') });
     try {
       const script = path.join(import.meta.dirname, 'large-group.ts');
-      const args = ['--max-semi-space-size=8', script, slapd.url, slapd.admin, 'secret', 'everybody@corp.example'];
+      const args = [
+        ...nodeOptionsOf({ name: 'categorizer', main: '', role: undefined }),
+        script,
+        slapd.url,
+        slapd.admin,
+        'secret',
+        'everybody@corp.example',
+      ];
       const { stdout } = await promisify(execFile)(process.execPath, args);
       process.stdout.write(stdout);
       const { peakMib, ...found } = JSON.parse(stdout) as { chunks: number; members: number; peakMib: number }; // as the script writes it
