@@ -2,12 +2,16 @@ import path from 'node:path';
 import type { Line } from './line.ts';
 
 /** What a person needs to try the line: addresses, logins, and lines to type, with the real ports. */
-export function greeting(line: Line, data: string): string {
+export function greeting(line: Pick<Line, 'endpoints' | 'organization'>, data: string): string {
   const { smtp, lmtp, submission, submissions, http, apiKey, management, amqp, sink } = line.endpoints();
   const host = (url: string) => new URL(url).host;
   const { username, password } = new URL(amqp);
   const relative = path.relative(process.cwd(), data);
   const folder = relative.startsWith('..') ? data : relative || '.';
+  const { domains, postmaster } = line.organization.settings;
+  const isSample = domains.some(({ name }) => name === 'corp.example');
+  const [person, group] = isSample ? ['ada@corp.example', 'team@corp.example'] : [postmaster, postmaster]; // the postmaster is in every organization
+  const envelope = isSample ? '' : `?from=you@elsewhere.example&to=${person}`;
   const same = folder === '.mailrail' ? '' : ` --data ${folder}`;
   return `
   RabbitMQ console  ${management === undefined ? '(MGMT_URL was not given)' : `${new URL(management).origin}  login ${username || 'guest'} / ${password || 'guest'}`}
@@ -18,9 +22,9 @@ export function greeting(line: Line, data: string): string {
   all of it         ${folder}/endpoints.json
 
   Try:
-    swaks --server ${host(smtp)} --from you@elsewhere.example --to team@corp.example
-    curl -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: message/rfc822' --data-binary @deploy/local/samples/attachment.eml '${http}/v1/messages'
-    npm run mailrail -- mailbox ada@corp.example${same}
+    swaks --server ${host(smtp)} --from you@elsewhere.example --to ${group}
+    curl -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: message/rfc822' --data-binary @deploy/local/samples/attachment.eml '${http}/v1/messages${envelope}'
+    npm run mailrail -- mailbox ${person}${same}
 
 `;
 }
