@@ -5,6 +5,7 @@ import { newCopyId, oneLine } from '@mailrail/mail';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import { exchanges, parkedKey, routingKey, stationOfQueue } from '@mailrail/topology';
 import { z } from 'zod';
+import { countParked, parkedFacts, pinBody } from './parked-mail.ts';
 import type { Pin } from './parking.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -34,15 +35,6 @@ const Deaths = z.array(z.object({ queue: z.string(), reason: z.string() })).min(
  */
 export function deadLetterParking(deps: DeadLettersDeps): (delivery: Delivery) => Promise<void> {
   const { bus, content, ledger, log, metrics, tracker, stage, now = Date.now, againMs = 2_000 } = deps;
-
-  async function pin(mail: Envelope): Promise<void> {
-    try {
-      await content?.hold(mail.content.ref);
-    } catch (error) {
-      // Parked all the same, as by any stage: a person finds it, and why its body may not outlive retention.
-      log.error('badmail.not-pinned', { mailId: mail.mailId, reason: error instanceof Error ? error.message : String(error) });
-    }
-  }
 
   /** Offers it until the broker takes it. @throws PublishError when the delivery is not ours any more. */
   async function publish(key: string, type: string, body: Buffer, headers: Record<string, string | number>, epoch: number): Promise<void> {
@@ -83,15 +75,8 @@ export function deadLetterParking(deps: DeadLettersDeps): (delivery: Delivery) =
     const { schema, mails } = bag.data;
     for (const raw of mails) {
       const read = Envelope.safeParse(raw);
-      if (read.success) await pin(read.data);
-      const facts = read.success
-        ? {
-            'mail-id': read.data.mailId,
-            recipients: read.data.recipients.length,
-            size: read.data.content.sizeBytes,
-            attempt: read.data.attempt,
-          }
-        : {};
+      if (read.success) await pinBody(content, read.data, log);
+      const facts = read.success ? parkedFacts(read.data) : {};
       const body = Buffer.from(JSON.stringify({ schema, mails: [raw] })); // one mail a message there (B6)
       await publish(parkedKey(station), schema, body, { mails: 1, ...facts, ...headers }, epoch);
       metrics.badmail.inc({ cause });
@@ -99,8 +84,9 @@ export function deadLetterParking(deps: DeadLettersDeps): (delivery: Delivery) =
     }
   }
 
-  async function count({ rootId, mailId, recipients }: Envelope, reason: string): Promise<void> {
-    await ledger.countOnce([{ key: `badmail:${mailId}`, count: { field: 'badmail', by: recipients.length } }]);
+  async function count(mail: Envelope, reason: string): Promise<void> {
+    const { rootId, mailId, recipients } = mail;
+    await countParked(ledger, mail);
     tracker.tell({ at: now(), event: 'badmail', rootId, mailId, recipients: recipients.length, reason });
     metrics.recipients.inc({ event: 'badmail' }, recipients.length);
     log.warn('badmail.dead-lettered', { rootId, mailId, reason });

@@ -4,6 +4,7 @@ import type { Ledger } from '@mailrail/ledger';
 import { newCopyId, oneLine } from '@mailrail/mail';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import { exchanges, parkedKey, routingKey } from '@mailrail/topology';
+import { countParked, parkedFacts, pinBody } from './parked-mail.ts';
 
 /** Pins a body before its mail is parked, so that no sweep takes it (R13). */
 export interface Pin {
@@ -39,29 +40,11 @@ export function parking({ bus, ledger, log, metrics, content, encode, stage, sta
   return {
     /** A mail that was read. */
     async mail(mail: Envelope, reason: string, cause: string, epoch: number): Promise<void> {
-      try {
-        await content?.hold(mail.content.ref);
-      } catch (error) {
-        // The mail is parked all the same: a person finds it, and the reason why its body may not outlive retention.
-        log.error('badmail.not-pinned', { mailId: mail.mailId, reason: error instanceof Error ? error.message : String(error) });
-      }
+      await pinBody(content, mail, log);
       const { schema, mail: written } = encode(station, mail);
       const body = Buffer.from(JSON.stringify({ schema, mails: [written] }));
-      await publish(
-        body,
-        schema,
-        {
-          mails: 1,
-          'mail-id': mail.mailId,
-          recipients: mail.recipients.length,
-          size: mail.content.sizeBytes,
-          reason: oneLine(reason),
-          cause,
-          attempt: mail.attempt,
-        },
-        epoch,
-      );
-      await ledger.countOnce([{ key: `badmail:${mail.mailId}`, count: { field: 'badmail', by: mail.recipients.length } }]);
+      await publish(body, schema, { mails: 1, ...parkedFacts(mail), reason: oneLine(reason), cause }, epoch);
+      await countParked(ledger, mail);
       metrics.badmail.inc({ cause });
     },
 

@@ -1,13 +1,12 @@
 import type { ContentStore } from '@mailrail/content-store';
 import type { Envelope, Origin, Recipient, TrackingEvent } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
+import { firstLines, HeaderFilter, type ReceivedFrom } from '@mailrail/mail';
 import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
 import { type Reply, replies } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
-import { HeaderFilter } from './header-filter.ts';
 import { type Contents, openContents } from './intake-content.ts';
 import { type MailFacts, mailFacts, mailsOf } from './mails-of.ts';
-import { firstLines, type ReceivedFrom } from './stored-form.ts';
 
 /** Who a message is for, as the foreign side said. `address` and `original` are typed (`SMTP:ada@corp.example`). */
 export interface ForeignRecipient {

@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
 import type { ContentStore, ContentWriter, Stored } from '@mailrail/content-store';
 import { type Reply, replies } from '@mailrail/smtp';
-import type { HeaderFilter } from './header-filter.ts';
+import type { HeaderFilter } from '@mailrail/mail';
 
 export interface ContentsOptions {
   store: Pick<ContentStore, 'put' | 'writer'>;

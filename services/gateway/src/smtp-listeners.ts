@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { BlockList, isIPv6 } from 'node:net';
 import type { GatewaySettings, OrganizationSnapshot } from '@mailrail/organization';
-import type { Extension } from '@mailrail/smtp';
+import { allExtensions, type Extension } from '@mailrail/smtp';
 
 export type ListenerKind = 'mx' | 'submission' | 'site' | 'lmtp';
 
@@ -34,19 +34,8 @@ export function listenerSettings(kind: ListenerKind, { settings }: Pick<Organiza
 /** What a listener offers. An MX or LMTP listener has no use for AUTH: its mail is anonymous, and a password there is one more thing to guess at. */
 export function listenerExtensions(settings: SmtpSettings, hasCertificate: boolean, hasAccounts: boolean): readonly Extension[] {
   const auth = hasAccounts && (!takesStrangers(settings.listener) || settings.requireAuthentication);
-  const possible: readonly Extension[] = [
-    'PIPELINING',
-    'SIZE',
-    '8BITMIME',
-    'SMTPUTF8',
-    'DSN',
-    'ENHANCEDSTATUSCODES',
-    'CHUNKING',
-    'LIMITS',
-    ...(hasCertificate ? (['STARTTLS'] as const) : []),
-    ...(auth ? (['AUTH'] as const) : []),
-  ];
-  return possible.filter((extension) => !settings.withhold.includes(extension));
+  const missing: readonly Extension[] = [...(hasCertificate ? [] : ['STARTTLS' as const]), ...(auth ? [] : ['AUTH' as const])];
+  return allExtensions.filter((extension) => !missing.includes(extension) && !settings.withhold.includes(extension));
 }
 
 /** The site a name means: one of the organization's other sites, in the organization's spelling; undefined for any other name. */

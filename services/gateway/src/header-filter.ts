@@ -1,1 +1,0 @@
-export { HeaderFilter } from '@mailrail/mail';

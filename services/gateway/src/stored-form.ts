@@ -1,1 +1,0 @@
-export { type FirstLines, firstLines, type ReceivedFrom } from '@mailrail/mail';
