@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { rootIdIn } from '../src/tour/arrivals.ts';
-import { besideBytes, type End, messageIdOf, sampleBytes, samples } from '../src/tour/samples.ts';
+import { besideBytes, type End, isBinary, messageIdOf, sampleBytes, samples } from '../src/tour/samples.ts';
 import { differences, endText, isOver } from '../src/tour/tour.ts';
 
 const [onePerson, group, report] = samples;
@@ -10,7 +10,7 @@ const mail = (address: string): End => ({ where: 'mailbox', address, what: 'mail
 
 describe('a sample', () => {
   const named = samples.map((sample) => [sample.name, sample] as const);
-  test.each(named)('%s is a file in CRLF', (_, sample) => {
+  test.each(named.filter(([, sample]) => !isBinary(sample)))('%s is a file in CRLF', (_, sample) => {
     const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
     expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
   });
@@ -21,6 +21,12 @@ describe('a sample', () => {
     expect(text).toContain(' <msmail.r1@samples.example>\r\n');
     const [all = '', size = ''] = /TEXT:(\d+)\r\n/.exec(text) ?? [];
     expect(text.length - text.indexOf(all) - all.length).toBe(Number(size));
+  });
+  test.each(named.filter(([, sample]) => isBinary(sample)))('%s in bytes is of this run, and as long as it was', (_, sample) => {
+    const [one, other] = ['r1', 'another-run'].map((run) => sampleBytes(sample, run, new Date('2026-11-02T10:00:00Z')));
+    expect(one?.includes(Buffer.from(`${messageIdOf(sample, 'r1')}\0`, 'utf16le'))).toBe(true);
+    expect(one?.length).toBe(other?.length);
+    expect(one?.equals(other ?? Buffer.alloc(0))).toBe(false);
   });
   test('from GroupWise is of this run, with its files', () => {
     const sample = samples.find(({ way }) => way === 'gwapi');
@@ -33,7 +39,7 @@ describe('a sample', () => {
       expect(besideBytes(name).length).toBeGreaterThan(0);
     }
   });
-  test.each(named.filter(([, { way }]) => way !== 'gwapi' && way !== 'ffapi'))('%s is a message of this run', (_, sample) => {
+  test.each(named.filter(([, { way }]) => !['gwapi', 'ffapi', 'msg', 'tnef'].includes(way)))('%s is a message of this run', (_, sample) => {
     const text = sampleBytes(sample, 'r1', new Date('2026-11-02T10:00:00Z')).toString();
     expect(text).toContain(`\r\n${sample.way === 'sgw' ? 'X-' : ''}Message-ID: ${messageIdOf(sample, 'r1')}\r\n`);
     expect(text).toContain('\r\nDate: Mon, 02 Nov 2026 10:00:00 +0000\r\n');
@@ -41,7 +47,7 @@ describe('a sample', () => {
   });
   test('every way in is on the tour', () => {
     expect(new Set(samples.map(({ way }) => way))).toEqual(
-      new Set(['SMTP', 'submission', 'HTTP', 'pickup', 'replay', 'bsmtp', 'sgw', 'gwapi', 'ffapi']),
+      new Set(['SMTP', 'submission', 'HTTP', 'pickup', 'replay', 'bsmtp', 'sgw', 'gwapi', 'ffapi', 'msg', 'tnef']),
     );
   });
 });

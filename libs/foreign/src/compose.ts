@@ -13,8 +13,15 @@ export interface HeaderAddress {
 export interface ComposedFile {
   name: string; // of the last part of whatever path it came with
   type?: string; // by its name when absent
-  bytes: Buffer;
+  bytes: Buffer | LazyBytes; // of a `message/...`: 7-bit, with CRLF
+  cid?: string; // what the HTML text calls it; without angle brackets
+  location?: string;
 }
+
+/** What is made piece by piece when it is written; each time the same. */
+export type LazyBytes = () => Iterable<Buffer> | AsyncIterable<Buffer>;
+/** Long text: UTF-8 with CRLF line ends. */
+export type LazyText = () => Iterable<Buffer>;
 
 /** A message to be made anew, in mail's own words. All texts may be foreign: they are made safe here. Nobody in Bcc is named. */
 export interface Composition {
@@ -26,6 +33,8 @@ export interface Composition {
   date?: number; // milliseconds since the epoch
   messageId?: string; // with angle brackets
   inReplyTo?: string;
+  references?: string; // what it answers when absent
+  replyTo?: readonly HeaderAddress[];
   importance?: 'low' | 'normal' | 'high';
   priority?: 'non-urgent' | 'normal' | 'urgent';
   sensitivity?: 'Personal' | 'Private' | 'Company-Confidential';
@@ -33,19 +42,31 @@ export interface Composition {
   isAutomatic?: boolean;
   /** What has no field of its own: `X-Foreign-*`, in order. */
   kept: readonly { name: string; value: string }[];
-  text: string;
+  text: string | LazyText;
+  html?: string | LazyText;
+  calendar?: { method: string; text: string }; // RFC 5545, with the method of RFC 5546
+  /** A report: its second part is the first file. */
+  reportType?: 'delivery-status' | 'disposition-notification';
   files: readonly ComposedFile[];
 }
 
 const maxFieldCharacters = 4_000;
 const longText = 1_000_000;
-const pieceBytes = 57 * 1_024; // whole lines of base64
+const lineBytes = 57; // of a line of base64
+const pieceBytes = lineBytes * 1_024;
 
 /**
  * Makes an Internet message. The same composition gives the same bytes whenever it is made again (R5): boundaries, date and identity
  * derive from what is given.
  */
 export async function compose(composition: Composition, context: TranslateContext): Promise<Translated> {
+  const parts: Buffer[] = [];
+  for await (const chunk of composed(composition, context)) parts.push(chunk);
+  return { kind: 'message', parts };
+}
+
+/** The same message piece by piece, for one that goes into another. */
+export async function* composed(composition: Composition, context: TranslateContext): AsyncGenerator<Buffer> {
   const { rootId, hostname, at, mailbox } = context;
   const shown = ({ address, name }: HeaderAddress) => ({ name: oneLine(name ?? '', 200), address: mailbox(address) });
   const field = (key: string, value: string | undefined) =>
@@ -58,7 +79,9 @@ export async function compose(composition: Composition, context: TranslateContex
     ...(composition.subject === undefined ? {} : { subject: oneLine(composition.subject, maxFieldCharacters) }),
     date: formatDateTime(composition.date ?? at),
     messageId: composition.messageId ?? `<${rootId}@${hostname}>`,
-    ...(composition.inReplyTo === undefined ? {} : { inReplyTo: composition.inReplyTo, references: composition.inReplyTo }),
+    ...(composition.inReplyTo === undefined ? {} : { inReplyTo: oneLine(composition.inReplyTo, maxFieldCharacters) }),
+    ...references(composition),
+    ...(composition.replyTo === undefined ? {} : { replyTo: composition.replyTo.map(shown) }),
     headers: [
       ...field('Importance', composition.importance),
       ...field('Priority', composition.priority),
@@ -67,25 +90,76 @@ export async function compose(composition: Composition, context: TranslateContex
       ...field('Auto-Submitted', composition.isAutomatic === true ? 'auto-generated' : undefined),
       ...composition.kept.flatMap(({ name, value }) => field(name, value)),
     ],
-    // Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size.
-    ...(composition.text.length > longText
-      ? { text: { content: Readable.from(pieces(withReturns(Buffer.from(composition.text)))) }, textEncoding: 'base64' as const }
-      : { text: composition.text }),
-    attachments: composition.files.map(({ name, type, bytes }) => ({
+    ...textIn(composition),
+    ...(composition.calendar === undefined ? {} : { alternatives: [calendarPart(composition.calendar)] }),
+    attachments: composition.files.map(({ name, type, bytes, cid, location }) => ({
       filename: oneLine(name, 200),
-      content: Readable.from(pieces(bytes)), // in pieces: a large file is never encoded as one
+      content: Readable.from(contentOf(type, bytes)), // in pieces: a large file is never encoded as one
       ...(type === undefined ? {} : { contentType: type }),
+      // What is a message may not be encoded again (RFC 2046 §5.2.1), and ours need it not.
+      ...(type?.startsWith('message/') === true ? { contentTransferEncoding: '7bit' as const } : {}),
+      ...(type === 'message/rfc822' ? { contentDisposition: 'attachment' as const } : {}),
+      ...(cid === undefined ? {} : { cid: oneLine(cid, 200) }),
+      ...(location === undefined ? {} : { headers: { 'Content-Location': oneLine(location, 500) } }),
     })),
     baseBoundary: rootId.replaceAll('-', ''),
     newline: '\r\n',
     disableFileAccess: true, // a message never reads a disk or the network
     disableUrlAccess: true,
   });
-  const parts: Buffer[] = [];
-  for await (const chunk of composer.compile().createReadStream()) parts.push(Buffer.from(chunk));
-  return { kind: 'message', parts };
+  const root = composer.compile();
+  if (composition.reportType !== undefined) root.setHeader('Content-Type', `multipart/report; report-type=${composition.reportType}`);
+  for await (const chunk of root.createReadStream()) yield Buffer.from(chunk);
 }
 
-function* pieces(bytes: Buffer): Generator<Buffer> {
+function contentOf(type: string | undefined, bytes: ComposedFile['bytes']): Iterable<Buffer> | AsyncIterable<Buffer> {
+  if (typeof bytes !== 'function') return pieces(bytes);
+  return type?.startsWith('message/') === true ? bytes() : wholeLines(bytes());
+}
+
+function references({ references: all, inReplyTo }: Composition): { references?: string } {
+  const value = all ?? inReplyTo;
+  return value === undefined ? {} : { references: oneLine(value, maxFieldCharacters) };
+}
+
+/** Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size. */
+function textIn({ text, html }: Composition) {
+  const long = (value: string | LazyText | undefined): LazyText | undefined => {
+    if (typeof value === 'string' && value.length > longText) return () => pieces(withReturns(Buffer.from(value)));
+    return typeof value === 'string' ? undefined : value;
+  };
+  const [longPlain, longHtml] = [long(text), long(html)];
+  return {
+    text: typeof text === 'string' && longPlain === undefined ? text : { content: Readable.from(wholeLines(longPlain?.() ?? [])) },
+    ...(html === undefined
+      ? {}
+      : { html: typeof html === 'string' && longHtml === undefined ? html : { content: Readable.from(wholeLines(longHtml?.() ?? [])) } }),
+    ...(longPlain === undefined && longHtml === undefined ? {} : { textEncoding: 'base64' as const }),
+  };
+}
+
+function calendarPart({ method, text }: NonNullable<Composition['calendar']>) {
+  return { contentType: `text/calendar; charset=utf-8; method=${method}`, content: text };
+}
+
+/** Bytes in pieces of whole lines of base64. */
+export function* pieces(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
+
+/** The same of bytes that come in pieces of any size: the encoder breaks lines where its pieces end. */
+export async function* wholeLines(bytes: Iterable<Buffer> | AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer[] = [];
+  let size = 0;
+  for await (const piece of bytes) {
+    held.push(piece);
+    size += piece.length;
+    if (size < pieceBytes) continue;
+    const all = Buffer.concat(held, size);
+    const end = size - (size % lineBytes);
+    yield* pieces(all.subarray(0, end));
+    held = [all.subarray(end)];
+    size -= end;
+  }
+  if (size > 0) yield Buffer.concat(held, size);
 }

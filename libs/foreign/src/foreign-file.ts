@@ -12,6 +12,8 @@ export type RejectCode =
   | 'attachment-path' // it names a place on a disk, or a name no file may have
   | 'too-large'
   | 'too-many-recipients'
+  | 'nested-too-deep'
+  | 'decode-bomb' // it would become far larger than it is
   | 'unsupported-type';
 
 /** A refusal is a fact about the bytes, never an exception. */

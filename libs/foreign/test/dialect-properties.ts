@@ -7,6 +7,8 @@ const samples: Readonly<Record<keyof typeof fileDialects, readonly Buffer[]>> = 
   sgw: [sample('sgw', 'note.sgw')],
   gwapi: [sample('gwapi', 'silo.api')],
   ffapi: [sample('ffapi', 'silo.mai')],
+  msg: [sample('msg', 'silo.msg')],
+  tnef: [sample('tnef', 'silo.tnef')],
 };
 
 /** A sample with pieces cut out, doubled, or written over: near enough to a real file to get far into a reader. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { ofRun } from './binary-sample.ts';
 
 /** A place where a tour mail, or a report about it, is to end. */
 export interface End {
@@ -9,7 +10,7 @@ export interface End {
 }
 
 /** A folder of the default organization, named as its dialect. */
-export type FolderWay = 'pickup' | 'replay' | 'bsmtp' | 'sgw' | 'gwapi' | 'ffapi';
+export type FolderWay = 'pickup' | 'replay' | 'bsmtp' | 'sgw' | 'gwapi' | 'ffapi' | 'msg' | 'tnef';
 
 export interface Sample {
   name: string; // of the file in samples/, too: `<name>.eml`, for a foreign format `<name>.<way>`
@@ -111,6 +112,22 @@ export const samples: readonly Sample[] = [
     to: ['ben@corp.example'],
     ends: inMailbox('ben@corp.example'),
   },
+  {
+    name: 'outlook',
+    says: 'as Outlook saves it',
+    way: 'msg',
+    from: 'bo@plant.example',
+    to: ['chloe@corp.example'],
+    ends: inMailbox('chloe@corp.example'),
+  },
+  {
+    name: 'exchange',
+    says: 'from Exchange, in TNEF',
+    way: 'tnef',
+    from: 'bo@plant.example',
+    to: ['dmitri@corp.example'],
+    ends: inMailbox('dmitri@corp.example'),
+  },
 ];
 
 const folder = path.join(import.meta.dirname, '..', '..', 'samples');
@@ -121,6 +138,7 @@ const folder = path.join(import.meta.dirname, '..', '..', 'samples');
  * @param run a word for this run: letters and digits.
  */
 export function sampleBytes(sample: Sample, run: string, now: Date): Buffer {
+  if (isBinary(sample)) return ofRun(readFileSync(path.join(folder, fileOf(sample))), messageIdOf(sample, run));
   const text = readFileSync(path.join(folder, fileOf(sample)), 'utf8')
     .replace(/^Date: .*$/m, `Date: ${now.toUTCString().replace('GMT', '+0000')}`)
     .replace(/^((?:X-)?Message-ID): .*$/m, `$1: ${messageIdOf(sample, run)}`)
@@ -130,7 +148,12 @@ export function sampleBytes(sample: Sample, run: string, now: Date): Buffer {
   return Buffer.from(text.replaceAll(/\r?\n/g, '\r\n'));
 }
 
-const foreign: ReadonlySet<string> = new Set(['bsmtp', 'sgw', 'gwapi', 'ffapi']);
+const foreign: ReadonlySet<string> = new Set(['bsmtp', 'sgw', 'gwapi', 'ffapi', 'msg', 'tnef']);
+
+/** Files that are no text. */
+export function isBinary({ way }: Pick<Sample, 'way'>): boolean {
+  return way === 'msg' || way === 'tnef';
+}
 
 /** `5/10/2026 8:00:00 +0`, as GroupWise writes a date. */
 function dayFirst(now: Date): string {

@@ -11,6 +11,8 @@ export type RefusalCode =
   | 'count-mismatch'
   | 'attachment-missing'
   | 'attachment-path'
+  | 'nested-too-deep'
+  | 'decode-bomb'
   | 'auth'; // may not send there (S1)
 
 /**

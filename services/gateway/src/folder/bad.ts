@@ -126,6 +126,8 @@ const advice: Record<RefusalCode, string> = {
   'count-mismatch': `Correct the lengths that the file says, ${again}.`,
   'attachment-missing': `Put the attachment into ATT_IN, ${again}.`,
   'attachment-path': `Name attachments by the names they have in ATT_IN, not by a place on a disk, ${again}.`,
+  'nested-too-deep': `Save the inner messages as files of their own, ${again}.`,
+  'decode-bomb': 'Nothing a mail program writes grows so large when it is unpacked: find out who made the file before you open it.',
   auth: 'Mail to domains that are not ours is taken only from a gateway with "trust: inside" in the organization file.',
 };
 

@@ -49,6 +49,8 @@ const statusOfRefusal: Readonly<Record<RefusalCode, number>> = {
   'count-mismatch': 422,
   'attachment-missing': 422,
   'attachment-path': 422,
+  'nested-too-deep': 422,
+  'decode-bomb': 422,
   auth: 403,
 };
 
