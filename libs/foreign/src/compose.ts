@@ -65,8 +65,12 @@ export async function compose(composition: Composition, context: TranslateContex
   return { kind: 'message', parts };
 }
 
-/** The same message piece by piece, for one that goes into another. */
-export async function* composed(composition: Composition, context: TranslateContext): AsyncGenerator<Buffer> {
+/**
+ * The same message piece by piece.
+ *
+ * @param isInner it goes into another, which sees to its line ends.
+ */
+export async function* composed(composition: Composition, context: TranslateContext, isInner = false): AsyncGenerator<Buffer> {
   const { rootId, hostname, at, mailbox } = context;
   const shown = ({ address, name }: HeaderAddress) => ({ name: oneLine(name ?? '', 200), address: mailbox(address) });
   const field = (key: string, value: string | undefined) =>
@@ -103,13 +107,13 @@ export async function* composed(composition: Composition, context: TranslateCont
       ...(location === undefined ? {} : { headers: { 'Content-Location': oneLine(location, 500) } }),
     })),
     baseBoundary: rootId.replaceAll('-', ''),
-    newline: '\r\n',
+    ...(isInner ? {} : { newline: '\r\n' }),
     disableFileAccess: true, // a message never reads a disk or the network
     disableUrlAccess: true,
   });
   const root = composer.compile();
   if (composition.reportType !== undefined) root.setHeader('Content-Type', `multipart/report; report-type=${composition.reportType}`);
-  for await (const chunk of root.createReadStream()) yield Buffer.from(chunk);
+  for await (const chunk of root.createReadStream()) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
 }
 
 function contentOf(type: string | undefined, bytes: ComposedFile['bytes']): Iterable<Buffer> | AsyncIterable<Buffer> {

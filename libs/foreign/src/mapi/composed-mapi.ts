@@ -15,10 +15,21 @@ import { withTransportHeader } from './transport-header.ts';
 const importances = ['low', 'normal', 'high'] as const;
 const sensitivities = [undefined, 'Personal', 'Private', 'Company-Confidential'] as const;
 
-/** An Internet message of one in the terms of MAPI, piece by piece. @param whole its file, to go along where it holds more than a letter. */
-export function composedMapi(message: MapiMessage, context: TranslateContext, whole?: ComposedFile): AsyncGenerator<Buffer> {
+export interface ComposeOptions {
+  /** Its file, to go along where it holds more than a letter. */
+  whole?: ComposedFile;
+  /** It goes into another message. */
+  isInner?: boolean;
+}
+
+/** An Internet message of one in the terms of MAPI, piece by piece. */
+export function composedMapi(
+  message: MapiMessage,
+  context: TranslateContext,
+  { whole, isInner = false }: ComposeOptions = {},
+): AsyncGenerator<Buffer> {
   const header = transportHeader(message);
-  const made = composed(compositionOf(message, context, whole), context);
+  const made = composed(compositionOf(message, context, whole), context, isInner);
   return header === undefined ? made : withTransportHeader(header, made);
 }
 
@@ -32,7 +43,7 @@ function compositionOf(message: MapiMessage, context: TranslateContext, whole: C
   const { from, sender } = writersOf(message);
   const { to, cc } = peopleOf(message);
   const bodies = bodiesOf(properties);
-  const attached = attachedFiles(attachments, context, composedMapi);
+  const attached = attachedFiles(attachments, context, (inner, its) => composedMapi(inner, its, { isInner: true }));
   const subject = subjectOf(properties);
   const date = timeIn(properties, tag.clientSubmitTime) ?? timeIn(properties, tag.messageDeliveryTime);
   const sensitivity = sensitivities[numberIn(properties, tag.sensitivity) ?? 0];
@@ -41,8 +52,10 @@ function compositionOf(message: MapiMessage, context: TranslateContext, whole: C
   const report = isReport(message) ? reportOf(message, context, bodies.text) : undefined;
   const damage = message.damage === undefined ? [] : [`damaged: ${message.damage.reason}`];
   const notes = [...damage, ...message.notes, ...bodies.notes, ...attached.notes, ...(calendar?.notes ?? [])];
+  // A report without a sender comes from the system, and mail must come from somebody.
+  const writer = from ?? (report === undefined ? undefined : { address: `SMTP:postmaster@${context.hostname}` });
   return {
-    ...(from === undefined ? {} : { from }),
+    ...(writer === undefined ? {} : { from: writer }),
     ...(sender === undefined ? {} : { sender }),
     to,
     cc,

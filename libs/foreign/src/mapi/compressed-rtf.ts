@@ -5,11 +5,17 @@ const signatureStored = 0x414c454d; // `MELA`
 const windowBytes = 4_096;
 const headerBytes = 16;
 /** Text with markup of more than this is no letter. */
-const maxRtfBytes = 16 * 1_048_576;
+export const maxRtfBytes = 16 * 1_048_576;
 
 /** What the window holds at first (MS-OXRTFCP §2.1.2.1): words that every such text begins with. */
 const dictionary =
   '{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx';
+
+/** How large the text says it is; a larger one is never made of it. 0 for what is no such text. */
+export function rtfBytesSaid(bytes: Buffer): number {
+  const signature = bytes.length < headerBytes ? 0 : bytes.readUInt32LE(8);
+  return signature === signatureCompressed || signature === signatureStored ? bytes.readUInt32LE(4) : 0;
+}
 
 /**
  * Undoes the compression of RTF bodies (MS-OXRTFCP). Its output is at most nine times its input, whatever its header says; the check
@@ -21,9 +27,10 @@ export function decompressRtf(bytes: Buffer): Buffer {
   if (bytes.length < headerBytes) throw new Fault('syntax', 'the compressed RTF is shorter than its header');
   const rawSize = bytes.readUInt32LE(4);
   const signature = bytes.readUInt32LE(8);
+  const isStored = signature === signatureStored;
+  if (!isStored && signature !== signatureCompressed) throw new Fault('syntax', 'the RTF text is in no known compression');
   if (rawSize > maxRtfBytes) throw new Fault('decode-bomb', `the RTF text says it is ${rawSize} bytes large`);
-  if (signature === signatureStored) return bytes.subarray(headerBytes, headerBytes + rawSize);
-  if (signature !== signatureCompressed) throw new Fault('syntax', 'the RTF text is in no known compression');
+  if (isStored) return bytes.subarray(headerBytes, headerBytes + rawSize);
 
   const out = Buffer.allocUnsafe(Math.min(rawSize, (bytes.length - headerBytes) * 9));
   const window = Buffer.alloc(windowBytes, ' ');

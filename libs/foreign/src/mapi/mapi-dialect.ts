@@ -1,12 +1,12 @@
 import type { ComposedFile } from '../compose.ts';
 import { type FileRead, type ReadLimits, type Reject, reject, type TranslateContext, type Translated } from '../foreign-file.ts';
-import { bodiesOf } from './body.ts';
+import { maxRtfBytes, rtfBytesSaid } from './compressed-rtf.ts';
 import { composedMapi } from './composed-mapi.ts';
 import { orReject } from './fault.ts';
 import type { MapiMessage } from './mapi-message.ts';
 import { isCarried, isReport, writersOf } from './message-facts.ts';
 import { peopleOf } from './people.ts';
-import { numberIn } from './properties.ts';
+import { bytesIn, joined, numberIn } from './properties.ts';
 import { peopleOfReport } from './report.ts';
 import { tag } from './tags.ts';
 
@@ -22,7 +22,8 @@ export function readEntry(
 ): FileRead | Reject {
   return orReject(() => {
     const message = parse(file, limits.recipientsPerMessage);
-    checkBodies(message);
+    const rtfBytes = rtfBytesIn(message);
+    if (rtfBytes > maxRtfBytes) return reject('decode-bomb', `its RTF text says it is ${rtfBytes} bytes large, once it is unpacked`);
     const isAReport = isReport(message);
     const { recipients, unreadable } = isAReport ? peopleOfReport(message) : peopleOf(message);
     const { from, sender, reason } = writersOf(message);
@@ -54,10 +55,11 @@ export function readEntry(
   });
 }
 
-/** What the translator would stumble over is found before the file is taken. */
-function checkBodies({ properties, attachments }: MapiMessage): void {
-  bodiesOf(properties);
-  for (const { embedded } of attachments) if (embedded !== undefined) checkBodies(embedded);
+/** All RTF texts of a file together, as large as they say they are: to undo the compression is for the translator. */
+function rtfBytesIn({ properties, attachments }: MapiMessage): number {
+  const own = bytesIn(properties, tag.rtfCompressed);
+  const inner = attachments.map(({ embedded }) => (embedded === undefined ? 0 : rtfBytesIn(embedded)));
+  return inner.reduce((sum, size) => sum + size, own === undefined ? 0 : rtfBytesSaid(joined(own, 16)));
 }
 
 export async function translateEntry(
@@ -69,8 +71,8 @@ export async function translateEntry(
   const message = orReject(() => parse(file, Number.POSITIVE_INFINITY));
   if ('kind' in message) return message;
   const parts: Buffer[] = [];
-  for await (const part of composedMapi(message, context, isCarried(message) && !isDamaged(message) ? undefined : whole()))
-    parts.push(part);
+  const options = isCarried(message) && !isDamaged(message) ? {} : { whole: whole() };
+  for await (const part of composedMapi(message, context, options)) parts.push(part);
   return { kind: 'message', parts };
 }
 

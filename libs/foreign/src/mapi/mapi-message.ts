@@ -21,4 +21,3 @@ export interface MapiAttachment {
 
 /** Messages in messages, at most so deep. */
 export const maxNesting = 5;
-export const maxAttachments = 2_000;

@@ -26,7 +26,7 @@ const endOfChain = 0xfffffffe;
 const lastRegular = 0xfffffffa;
 const none = 0xffffffff;
 const difatInHeader = 109;
-const maxEntries = 400_000;
+const maxEntries = 100_000;
 const maxDepth = 64;
 const objectType = { storage: 1, stream: 2, root: 5 } as const;
 
@@ -35,7 +35,7 @@ const objectType = { storage: 1, stream: 2, root: 5 } as const;
  * tables ends at its second step, no stream is there twice, and all streams together are never larger than the file.
  *
  * @throws Fault `incomplete-timeout` when it names a sector behind its end, `count-mismatch` when a stream is shorter than it says,
- *         `syntax` for any other damage, `too-large` for more than 400,000 directory entries.
+ *         `syntax` for any other damage, `too-large` for more than 100,000 directory entries.
  */
 export function readCompoundFile(file: Buffer): Storage {
   if (file.length < headerBytes) throw new Fault('incomplete-timeout', 'the file is shorter than the header of a compound file');

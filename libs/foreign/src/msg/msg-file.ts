@@ -1,6 +1,7 @@
+import { Budget } from '../mapi/budget.ts';
 import { Fault } from '../mapi/fault.ts';
 import { codePageName, usualCodePage } from '../mapi/code-pages.ts';
-import { type MapiAttachment, type MapiMessage, maxAttachments, maxNesting } from '../mapi/mapi-message.ts';
+import { type MapiAttachment, type MapiMessage, maxNesting } from '../mapi/mapi-message.ts';
 import { guidText, joined, numberIn, type Property, type PropertyBag, propertyKey } from '../mapi/properties.ts';
 import { fixedSize, multiple, propertySet, tag } from '../mapi/tags.ts';
 import { readCompoundFile, type Storage } from './compound-file.ts';
@@ -23,19 +24,23 @@ const attachEmbedded = 5;
 export function readMsg(file: Buffer, maxRecipients: number): MapiMessage {
   const root = readCompoundFile(file);
   if (!root.streams.has(propertiesStream)) throw new Fault('unrecognised', 'this compound file is no message: it has no properties');
-  return messageOf(root, namesIn(root.storages.get('__nameid_version1.0')), { depth: 0, maxRecipients, codePage: undefined });
+  return messageOf(root, namesIn(root.storages.get('__nameid_version1.0')), {
+    depth: 0,
+    budget: new Budget(maxRecipients),
+    codePage: undefined,
+  });
 }
 
 interface Place {
   depth: number;
-  maxRecipients: number;
+  budget: Budget;
   codePage: string | undefined; // of the message around it
 }
 
 function messageOf(storage: Storage, names: Names, place: Place): MapiMessage {
   if (place.depth > maxNesting) throw new Fault('nested-too-deep', `messages in messages are more than ${maxNesting} deep`);
   const headerBytes = place.depth === 0 ? propertiesHeader.message : propertiesHeader.embedded;
-  const properties = bagOf(storage, names, headerBytes, place.codePage ?? `cp${usualCodePage}`);
+  const properties = bagOf(storage, names, headerBytes, place.codePage ?? `cp${usualCodePage}`, place.budget);
   const notes: string[] = [];
   const said = numberIn(properties, tag.messageCodepage) ?? numberIn(properties, tag.internetCodepage);
   const known = said === undefined ? undefined : codePageName(said);
@@ -49,8 +54,8 @@ function messageOf(storage: Storage, names: Names, place: Place): MapiMessage {
       .sort((one, other) => (one.name < other.name ? -1 : 1)); // numbered in hexadecimal
   const recipientFolders = folders('__recip_version1.0_#');
   const attachmentFolders = folders('__attach_version1.0_#');
-  if (recipientFolders.length > place.maxRecipients) throw new Fault('too-many-recipients', `more than ${place.maxRecipients} recipients`);
-  if (attachmentFolders.length > maxAttachments) throw new Fault('too-large', `more than ${maxAttachments} attachments`);
+  place.budget.takeRecipients(recipientFolders.length);
+  place.budget.take('attachments', attachmentFolders.length);
   const header = joined(storage.streams.get(propertiesStream)?.pieces ?? [], headerBytes);
   for (const [what, at, found] of [
     ['recipients', 16, recipientFolders.length],
@@ -61,14 +66,14 @@ function messageOf(storage: Storage, names: Names, place: Place): MapiMessage {
   }
   return {
     properties,
-    recipients: recipientFolders.map((one) => bagOf(one, names, propertiesHeader.other, codePage)),
+    recipients: recipientFolders.map((one) => bagOf(one, names, propertiesHeader.other, codePage, place.budget)),
     attachments: attachmentFolders.map((one) => attachmentOf(one, names, { ...place, codePage })),
     notes,
   };
 }
 
 function attachmentOf(storage: Storage, names: Names, place: Place & { codePage: string }): MapiAttachment {
-  const properties = bagOf(storage, names, propertiesHeader.other, place.codePage);
+  const properties = bagOf(storage, names, propertiesHeader.other, place.codePage, place.budget);
   const object = storage.storages.get('__substg1.0_3701000d');
   if (object !== undefined && numberIn(properties, tag.attachMethod) === attachEmbedded) {
     return { properties, embedded: messageOf(object, names, { ...place, depth: place.depth + 1 }) };
@@ -83,15 +88,17 @@ function toWrite({ name, classId, storages, streams }: Storage): Parameters<type
 }
 
 /** The properties of a storage: values of a fixed size in one stream, each of the others in a stream of its own. */
-function bagOf(storage: Storage, names: Names, headerBytes: number, codePage: string): PropertyBag {
+function bagOf(storage: Storage, names: Names, headerBytes: number, codePage: string, budget: Budget): PropertyBag {
   const bag: PropertyBag = { byId: new Map(), byName: new Map(), codePage };
   const add = (id: number, property: Property): void => {
     const name = id >= firstNamed ? names.get(id) : undefined;
     if (name !== undefined) bag.byName.set(name, property);
     else if (!bag.byId.has(id)) bag.byId.set(id, property);
   };
+  budget.take('properties', storage.streams.size);
   const fixed = joined(storage.streams.get(propertiesStream)?.pieces ?? []);
   for (let at = headerBytes; at + 16 <= fixed.length; at += 16) {
+    budget.take('properties');
     const type = fixed.readUInt16LE(at);
     const size = fixedSize.get(type);
     if (size !== undefined && size <= 8) add(fixed.readUInt16LE(at + 2), { type, values: [[fixed.subarray(at + 8, at + 8 + size)]] });

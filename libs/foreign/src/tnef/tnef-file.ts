@@ -1,6 +1,7 @@
+import { Budget } from '../mapi/budget.ts';
 import { codePageName, usualCodePage } from '../mapi/code-pages.ts';
 import { Fault } from '../mapi/fault.ts';
-import { type MapiAttachment, type MapiMessage, maxAttachments, maxNesting } from '../mapi/mapi-message.ts';
+import { type MapiAttachment, type MapiMessage, maxNesting } from '../mapi/mapi-message.ts';
 import { bytesIn, flagIn, guidText, type Pieces, type PropertyBag } from '../mapi/properties.ts';
 import { tag } from '../mapi/tags.ts';
 import { attribute, readAttributes, type TnefAttribute } from './attributes.ts';
@@ -20,12 +21,12 @@ const interfaceBytes = 16;
  * @throws Fault for what is none, or has too much of something.
  */
 export function readTnef(bytes: Buffer, maxRecipients: number): MapiMessage {
-  return messageOf(bytes, maxRecipients, 0);
+  return messageOf(bytes, new Budget(maxRecipients), 0);
 }
 
-function messageOf(bytes: Buffer, maxRecipients: number, depth: number): MapiMessage {
+function messageOf(bytes: Buffer, budget: Budget, depth: number): MapiMessage {
   if (depth > maxNesting) throw new Fault('nested-too-deep', `messages in messages are more than ${maxNesting} deep`);
-  const { attributes, damage } = readAttributes(bytes);
+  const { attributes, damage } = readAttributes(bytes, budget, depth > 0);
   const codePage = codePageOf(attributes);
   const message: MapiMessage = {
     properties: { byId: new Map(), byName: new Map(), codePage },
@@ -50,15 +51,15 @@ function messageOf(bytes: Buffer, maxRecipients: number, depth: number): MapiMes
       parts.at(-1)?.push(one);
     } else if (one.id === attribute.messageProperties) {
       attempt(() => {
-        message.properties = new TnefProperties(one.data, codePage).bag();
+        message.properties = new TnefProperties(one.data, codePage, budget).bag();
       });
     } else if (one.id === attribute.recipientTable) {
-      attempt(() => message.recipients.push(...recipientsIn(one.data, codePage, maxRecipients)));
+      attempt(() => message.recipients.push(...recipientsIn(one.data, codePage, budget)));
     }
   }
-  if (parts.length > maxAttachments) throw new Fault('too-large', `more than ${maxAttachments} attachments`);
+  budget.take('attachments', parts.length);
   addOldAttributes(message.properties, attributes);
-  for (const part of parts) attempt(() => message.attachments.push(attachmentOf(part, codePage, maxRecipients, depth)));
+  for (const part of parts) attempt(() => message.attachments.push(attachmentOf(part, codePage, budget, depth)));
   if (flagIn(message.properties, tag.hasAttachments) === true && parts.length === 0) {
     message.damage ??= { code: 'incomplete-timeout', reason: 'it says it has attachments, and there are none' };
   }
@@ -73,18 +74,18 @@ function codePageOf(attributes: readonly TnefAttribute[]): string {
   return codePageName(said) ?? `cp${usualCodePage}`;
 }
 
-function recipientsIn(data: Buffer, codePage: string, maxRecipients: number): PropertyBag[] {
-  const table = new TnefProperties(data, codePage);
+function recipientsIn(data: Buffer, codePage: string, budget: Budget): PropertyBag[] {
+  const table = new TnefProperties(data, codePage, budget);
   const count = table.count(data.length / 4, 'recipients'); // a row has its own count at least
-  if (count > maxRecipients) throw new Fault('too-many-recipients', `more than ${maxRecipients} recipients`);
+  budget.takeRecipients(count);
   return Array.from({ length: count }, () => table.bag());
 }
 
-function attachmentOf(attributes: readonly TnefAttribute[], codePage: string, maxRecipients: number, depth: number): MapiAttachment {
+function attachmentOf(attributes: readonly TnefAttribute[], codePage: string, budget: Budget, depth: number): MapiAttachment {
   const find = (id: number): Buffer | undefined => attributes.find((one) => one.id === id)?.data;
   const written = find(attribute.attachment);
   const properties: PropertyBag =
-    written === undefined ? { byId: new Map(), byName: new Map(), codePage } : new TnefProperties(written, codePage).bag();
+    written === undefined ? { byId: new Map(), byName: new Map(), codePage } : new TnefProperties(written, codePage, budget).bag();
   const title = find(attribute.attachTitle) ?? find(attribute.attachTransportFilename);
   if (title !== undefined && !properties.byId.has(tag.attachFilename)) properties.byId.set(tag.attachFilename, text(title));
 
@@ -94,7 +95,7 @@ function attachmentOf(attributes: readonly TnefAttribute[], codePage: string, ma
   if (first === undefined || first.length < interfaceBytes) return data === undefined ? { properties } : { properties, data: [data] };
   const kind = guidText(first.subarray(0, interfaceBytes));
   const content = first.subarray(interfaceBytes);
-  if (kind === interfaceId.message) return { properties, embedded: messageOf(content, maxRecipients, depth + 1) };
+  if (kind === interfaceId.message) return { properties, embedded: messageOf(content, budget, depth + 1) };
   const rest: Pieces = [content];
   return kind === interfaceId.storage ? { properties, object: rest } : { properties, data: data === undefined ? rest : [data] };
 }

@@ -1,3 +1,4 @@
+import type { Budget } from '../mapi/budget.ts';
 import { Fault } from '../mapi/fault.ts';
 import { guidText, type Pieces, type Property, type PropertyBag, propertyKey } from '../mapi/properties.ts';
 import { fixedSize, multiple, propertyType } from '../mapi/tags.ts';
@@ -10,19 +11,22 @@ const variable: ReadonlySet<number> = new Set([propertyType.string8, propertyTyp
 export class TnefProperties {
   readonly #bytes: Buffer;
   readonly #codePage: string;
+  readonly #budget: Budget;
   #at = 0;
 
   /** @param codePage of 8-bit texts. */
-  constructor(bytes: Buffer, codePage: string) {
+  constructor(bytes: Buffer, codePage: string, budget: Budget) {
     this.#bytes = bytes;
     this.#codePage = codePage;
+    this.#budget = budget;
   }
 
-  /** @throws Fault `count-mismatch` when a count or a length is more than there is. */
+  /** @throws Fault `count-mismatch` when a count or a length is more than there is, `too-large` when the file has too many. */
   bag(): PropertyBag {
     const bag: PropertyBag = { byId: new Map(), byName: new Map(), codePage: this.#codePage };
     const count = this.count(maxProperties, 'properties');
     for (let index = 0; index < count; index += 1) {
+      this.#budget.take('properties');
       const tag = this.#number();
       const type = tag & 0xffff;
       const id = tag >>> 16;
@@ -55,6 +59,7 @@ export class TnefProperties {
     const size = fixedSize.get(type);
     if (!isVariable && size === undefined) throw new Fault('count-mismatch', `it has a property of type ${type}, which is none`);
     const count = isVariable || isMultiple ? this.count(maxValues, 'values of a property') : 1;
+    this.#budget.take('properties', count);
     const values: Pieces[] = [];
     for (let index = 0; index < count; index += 1) values.push([isVariable ? this.#padded(this.#number()) : this.#padded(size ?? 4)]);
     return values;

@@ -1,5 +1,6 @@
 import { pieces } from '../compose.ts';
 import { type FileDialect, reject } from '../foreign-file.ts';
+import { Budget } from '../mapi/budget.ts';
 import { orReject } from '../mapi/fault.ts';
 import { readEntry, translateEntry } from '../mapi/mapi-dialect.ts';
 import { readAttributes, tnefSignature } from './attributes.ts';
@@ -12,7 +13,7 @@ export const tnef: FileDialect = {
   // It has no sign of its end: whole is what ends with an attribute.
   isComplete(head, _tail, whole) {
     if (!whole) return true;
-    const read = orReject(() => readAttributes(head));
+    const read = orReject(() => readAttributes(head, new Budget(0)));
     return 'kind' in read || read.damage?.code !== 'incomplete-timeout';
   },
   read(file, limits) {
