@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readCompoundFile, type Storage } from '../src/msg/compound-file.ts';
+import { readCompoundFile } from '../src/msg/compound-file.ts';
 import { writeCompoundFile } from '../src/msg/write-compound-file.ts';
 import { fileDialects } from '../src/index.ts';
 import { limits, sample, summary } from './dialect-support.ts';
@@ -10,13 +10,6 @@ const sectorAt = (sector: number): number => 512 * (1 + sector);
 const fatAt = (file: Buffer): number => sectorAt(file.readUInt32LE(76));
 const directoryAt = (file: Buffer): number => sectorAt(file.readUInt32LE(48));
 const miniFatAt = (file: Buffer): number => sectorAt(file.readUInt32LE(60));
-
-function contentOf({ streams, storages }: Storage): unknown {
-  return {
-    streams: [...streams].map(([name, { pieces }]) => [name, Buffer.concat(pieces).toString('latin1')]).sort(),
-    storages: [...storages].map(([name, storage]) => [name, contentOf(storage)]).sort(),
-  };
-}
 
 test.each([0, 1, 63, 64, 65, 4_095, 4_096, 4_097, 9_000_000])('a stream of %d bytes comes back, among others', (size) => {
   const bytes = Buffer.alloc(size, 'abcdefg');
@@ -34,7 +27,7 @@ test.each([0, 1, 63, 64, 65, 4_095, 4_096, 4_097, 9_000_000])('a stream of %d by
   );
   const read = readCompoundFile(file);
   expect(Buffer.concat(read.streams.get('one')?.pieces ?? []).equals(bytes)).toBe(true);
-  expect(contentOf(read)).toMatchObject({ streams: expect.arrayContaining([['two', '22']]) });
+  expect(Buffer.concat(read.streams.get('two')?.pieces ?? []).toString()).toBe('22');
   expect([...(read.storages.get('in')?.streams.keys() ?? [])].length).toBe(20);
 });
 

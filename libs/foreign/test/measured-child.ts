@@ -32,4 +32,4 @@ const measured: Measured = {
   milliseconds: Math.round(performance.now() - began),
   mostMegabytes: Math.round(process.resourceUsage().maxRSS / 1_024),
 };
-console.log(JSON.stringify(measured));
+process.stdout.write(`${JSON.stringify(measured)}\n`);
