@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { ContentStoreError, memoryContentStore } from '@mailrail/content-store';
 import { type Envelope, SubmittedMail } from '@mailrail/contracts';
@@ -7,6 +10,7 @@ import type { Outcome } from '@mailrail/pipeline';
 import { mailTo, messageBytes } from '@mailrail/testing';
 import { plainAddressMap } from '../src/address-map.ts';
 import { type Dialect, dialectRegistry } from '../src/dialects/dialect.ts';
+import { foreignDialects } from '../src/dialects/foreign.ts';
 import { internet } from '../src/dialects/internet.ts';
 import type { HeaderStore } from '../src/read-header.ts';
 import { translate } from '../src/translate.ts';
@@ -55,6 +59,20 @@ describe('Internet mail', () => {
   test.each(['smtp', 'lmtp', 'http', 'eml', 'pickup', 'replay', 'internet'])('by %s', async (dialect) => {
     const { content, mail } = await stored(messageBytes());
     expect(summary(await translate({ ...mail, origin: { ...mail.origin, dialect } }, deps(content)))).toBe('mts-in');
+  });
+
+  test('with a winmail.dat is not taken apart: its bytes, which a signature may cover, stay', async () => {
+    const tnef = readFileSync(path.join(import.meta.dirname, '..', '..', '..', 'libs', 'foreign', 'samples', 'tnef', 'silo.tnef'));
+    const lines = tnef.toString('base64').replaceAll(/.{76}/g, '$&\r\n');
+    const bytes = Buffer.from(
+      `DKIM-Signature: v=1; b=x\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n${lines}\r\n--q--\r\n`,
+    );
+    const { content, mail } = await stored(bytes);
+    // A translator that knows TNEF as a format of files.
+    const dialects = [internet, ...foreignDialects(content)];
+    const { content: after } = submitted(await translate(mail, deps(content, dialects)));
+    expect(after).toEqual(mail.content);
+    expect(await buffer(content.read(after.ref))).toEqual(bytes);
   });
 
   const odd: [string, Buffer, number][] = [

@@ -1,4 +1,7 @@
-import { codePageName, decodeWith, usualCodePage } from './code-pages.ts';
+import { isAscii } from 'node:buffer';
+import { usualCodePage } from './code-pages.ts';
+import { LetterTables } from './letter-tables.ts';
+import { Utf8Output } from './utf8-output.ts';
 
 /** What an RTF text is: HTML or plain text put into RTF (MS-OXRTFEX), or written in RTF. */
 export interface RtfText {
@@ -93,8 +96,8 @@ class Reader {
   #pendingSkip = 0;
   readonly #run = Buffer.allocUnsafe(4_096); // bytes in one code page, not yet text
   #runSize = 0;
-  readonly #out: Buffer[] = [];
-  #text = '';
+  readonly #out = new Utf8Output();
+  readonly #letters = new LetterTables();
 
   constructor(rtf: Buffer) {
     this.#rtf = rtf;
@@ -127,8 +130,7 @@ class Reader {
   }
 
   content(): Buffer {
-    this.#spill();
-    return Buffer.concat(this.#out);
+    return this.#out.bytes();
   }
 
   #control(): void {
@@ -211,10 +213,10 @@ class Reader {
         this.#defaultFont = number ?? -1;
         break;
       case 'fromhtml':
-        if (this.#out.length === 0 && this.kind === 'rtf') this.kind = 'html';
+        if (this.#out.isEmpty && this.kind === 'rtf') this.kind = 'html';
         break;
       case 'fromtext':
-        if (this.#out.length === 0 && this.kind === 'rtf') this.kind = 'text';
+        if (this.#out.isEmpty && this.kind === 'rtf') this.kind = 'text';
         break;
       case 'fonttbl':
         group.isSkipped = true;
@@ -276,22 +278,27 @@ class Reader {
     if (this.#runSize === 0) return;
     const bytes = this.#run.subarray(0, this.#runSize);
     this.#runSize = 0;
-    const name = codePageName(this.#fonts.get(this.#group.font) ?? this.#codePage) ?? `cp${usualCodePage}`;
-    this.#emit(decodeWith(name, bytes));
+    if (isAscii(bytes)) {
+      // The code pages of fonts have ASCII where ASCII is.
+      if (this.#isText && bytes.some(isMarkup)) this.#emit(bytes.toString('latin1'));
+      else this.#out.ascii(bytes);
+      return;
+    }
+    this.#emit(this.#letters.decode(this.#fonts.get(this.#group.font) ?? this.#codePage, bytes));
+  }
+
+  /** Outside of tags it is text, where a letter of markup means itself. */
+  get #isText(): boolean {
+    return this.kind === 'html' && !this.#group.isTag;
   }
 
   #emit(text: string): void {
-    // Outside of tags it is text, where a letter of markup means itself.
-    this.#text += this.kind === 'html' && !this.#group.isTag ? text.replaceAll(/[&<>]/g, (one) => entities.get(one) ?? one) : text;
-    if (this.#text.length > 65_536) this.#spill();
+    this.#out.text(this.#isText ? text.replaceAll(/[&<>]/g, (one) => entities.get(one) ?? one) : text);
   }
+}
 
-  #spill(): void {
-    // Half of a surrogate pair waits for the other.
-    const end = /[\ud800-\udbff]$/.test(this.#text) ? this.#text.length - 1 : this.#text.length;
-    if (end > 0) this.#out.push(Buffer.from(this.#text.slice(0, end)));
-    this.#text = this.#text.slice(end);
-  }
+function isMarkup(byte: number): boolean {
+  return byte === 0x26 || byte === 0x3c || byte === 0x3e;
 }
 
 function isLetter(byte: number): boolean {
