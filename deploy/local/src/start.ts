@@ -4,6 +4,7 @@ import { reasonOf } from './error-code.ts';
 import { greeting } from './greeting.ts';
 import { type Line, startLine } from './line.ts';
 import { parseStartOptions, type StartOptions, startHelp, UsageError } from './options.ts';
+import { knowsSamplePeople } from './tour/samples.ts';
 import { plainScreen, terminalScreen } from './tour/screen.ts';
 import { stationDepths } from './tour/station-depths.ts';
 import { type TourRow, tableLines } from './tour/table.ts';
@@ -50,8 +51,11 @@ async function main(): Promise<number> {
   void signals.second.then(() => line.kill());
   if (!signals.signal.aborted) {
     say('ready');
-    process.stdout.write(greeting(line, options.data));
-    await show(line, options, signals.signal);
+    const hasSamplePeople = knowsSamplePeople(line.organization.settings);
+    process.stdout.write(greeting(line, options.data, hasSamplePeople));
+    if (options.samples === 'tour' && !hasSamplePeople)
+      say('no tour: its mails are for corp.example, which is no domain of this organization');
+    await show(line, { ...options, samples: hasSamplePeople ? options.samples : 'none' }, signals.signal);
   }
   await stopped;
   const beginning = performance.now();
@@ -64,9 +68,7 @@ async function main(): Promise<number> {
 async function show(line: Line, { samples, slow, data }: StartOptions, signal: AbortSignal): Promise<void> {
   const size = () => ({ width: process.stdout.columns ?? 100, height: (process.stdout.rows ?? 50) - 1 });
   let tour: TourRow[] = [];
-  const fits = line.organization.settings.domains.some(({ name }) => name === 'corp.example');
-  if (samples === 'tour' && !fits) say('no tour: its mails are for corp.example, which is no domain of this organization');
-  if (samples === 'tour' && fits) {
+  if (samples === 'tour') {
     say('sending the tour (--samples none leaves it out)');
     try {
       const journeys = await runTour({ line, sinkDir: path.join(data, 'sink'), screen, slow, size: terminal ? size : undefined, signal });
