@@ -1,18 +1,18 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isFileDialect } from '@mailrail/foreign';
-import { ConfigError, loadConfig, openGatewayLine, openStage, type Running, runAsProcess } from '@mailrail/pipeline';
+import { loadConfig, openGatewayLine, openStage, type Running, runAsProcess } from '@mailrail/pipeline';
 import { openAcceptor } from './accept.ts';
+import { followCertificate, readCertificate } from './certificate.ts';
 import { Config } from './config.ts';
 import { type FolderGateway, openFolderGateway } from './folder/folder-gateway.ts';
 import { openHttpApi } from './http-api.ts';
-import { openSmtpListener } from './smtp-listener.ts';
+import { openSmtpListener, type SmtpListener } from './smtp-listener.ts';
 import type { ListenerKind } from './smtp-listeners.ts';
 
 /** Opens every way in that the environment names, on one way into the line. */
 export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const config = loadConfig(Config, env);
-  const tls = await readTls(config);
+  const tls = await readCertificate(config);
   const base = await openStage('gateway', config);
   const { organization, log, metrics } = base;
   let listening = false;
@@ -30,9 +30,22 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
 
   const tell: typeof line.tell = (event) => line.tell(event);
   const waysIn: { close(): Promise<void> }[] = [];
+  const listeners: SmtpListener[] = [];
+  const leaveCertificate =
+    tls === undefined
+      ? () => {}
+      : followCertificate({
+          read: () => readCertificate(config),
+          shown: tls,
+          renew: (certificate) => {
+            for (const listener of listeners) listener.renew(certificate);
+          },
+          log,
+        });
   const stop = async () => {
     log.info('service.stopping');
     listening = false;
+    leaveCertificate();
     await Promise.all(waysIn.map((way) => way.close()));
     await line.stop();
   };
@@ -59,6 +72,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
       },
     });
     waysIn.push(listener);
+    listeners.push(listener);
     return listener.port;
   };
 
@@ -117,20 +131,6 @@ function openFolders(directory: string, deps: FolderDeps): { name: string; gatew
     });
     return [{ name, gateway }];
   });
-}
-
-/** @throws ConfigError when a file cannot be read. */
-async function readTls({ TLS_CERT, TLS_KEY, SITE_CA }: Config): Promise<{ key: string; cert: string; ca?: string } | undefined> {
-  if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined;
-  const read = async (name: string, file: string) => {
-    try {
-      return await readFile(file, 'utf8');
-    } catch (error) {
-      throw new ConfigError(`configuration:\n${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
-  const [key, cert] = await Promise.all([read('TLS_KEY', TLS_KEY), read('TLS_CERT', TLS_CERT)]);
-  return { key, cert, ...(SITE_CA === undefined ? {} : { ca: await read('SITE_CA', SITE_CA) }) };
 }
 
 await runAsProcess(import.meta, start);
