@@ -89,8 +89,8 @@ const Gateway = z.discriminatedUnion('kind', [
     dialect: z.string().regex(/^[a-z0-9-]{1,32}$/), // pickup and replay are the two modes of `eml`
     trust: z.enum(['inside', 'outside']).default('outside'),
     pollEvery: Duration.prefault('5s'),
-    /** A file that stops inside a line, or behind its header, is taken when nothing was written to it for so long. */
-    quietFor: Duration.prefault('5s'),
+    /** A file that does not say itself that it is finished, and was not moved in, is taken when nothing was written to it for so long. */
+    quietFor: Duration.prefault('10s'),
     keepDone: Duration.prefault('0s'),
   }),
 ]);
