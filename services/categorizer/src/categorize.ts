@@ -4,9 +4,9 @@ import { type BrokenGroup, type Directory, type Membership, resolveRecipients } 
 import type { Ledger } from '@mailrail/ledger';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import { type Counted, done, type Emit, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
-import { type Bifurcation, bifurcate, type Copy } from './copies.ts';
+import { formsFor, withoutParts, withReversePath } from './content-forms.ts';
+import { type Bifurcation, bifurcate, type Copy, type FormOf } from './copies.ts';
 import { resolvingOf } from './recipients.ts';
-import { withReversePath } from './reverse-path-form.ts';
 
 export interface CategorizeDeps {
   directory: Directory;
@@ -69,9 +69,14 @@ export const categorize: Stage<AcceptedMail, CategorizeDeps> = async (mail, deps
     }
   }
   const broken = resolution.broken.length === 0 ? resolution.broken : await notYetTold(mail, resolution.broken, deps);
-  const split = bifurcate(mail, { ...resolution, broken }, deps.now, organization.version);
-  const mine = await withoutOthers(mail, split.copies, deps);
+  let split: Bifurcation;
+  let mine: Copy[];
   try {
+    const formOf = resolution.hops.some(({ form }) => form !== undefined)
+      ? await formsFor(resolution.hops, mail.content, deps.content)
+      : asItCame;
+    split = bifurcate(mail, { ...resolution, broken }, { now: deps.now, organizationVersion: organization.version, formOf });
+    mine = await withoutOthers(mail, split.copies, deps);
     await giveForms(mail, mine, deps.content);
   } catch (error) {
     return contentFailure(error, mail.attempt);
@@ -130,14 +135,24 @@ async function notYetTold(mail: AcceptedMail, broken: BrokenGroup[], { ledger }:
   return broken.filter((_, at) => claimed[at] !== 'other');
 }
 
-/** Copies for mailboxes that name another reverse-path need content that does, too. */
+const asItCame: FormOf = () => undefined;
+
+/** Copies for mailboxes that name another reverse-path need content that does, too; some outside must not get all parts. */
 async function giveForms(mail: AcceptedMail, copies: readonly Copy[], store: CategorizeDeps['content']): Promise<void> {
-  const forms = new Map<string | null, Content>();
-  for (const { station, mail: copy } of copies) {
-    if (station === 'aq.post-categorization' || copy.sender === mail.sender) continue;
-    const form = forms.get(copy.sender) ?? (await withReversePath(mail.content, mail.rootId, copy.sender, store));
-    forms.set(copy.sender, form);
+  const forms = new Map<string, Content>();
+  const give = async (copy: Copy['mail'], key: string, make: () => Promise<Content>) => {
+    const form = forms.get(key) ?? (await make());
+    forms.set(key, form);
     copy.content = form;
+  };
+  for (const { station, mail: copy } of copies) {
+    if (station === 'aq.post-categorization') {
+      const without = copy.contentForm?.without;
+      if (without !== undefined)
+        await give(copy, `without ${without.join()}`, () => withoutParts(mail.content, mail.rootId, without, store));
+    } else if (copy.sender !== mail.sender) {
+      await give(copy, `from ${String(copy.sender)}`, () => withReversePath(mail.content, mail.rootId, copy.sender, store));
+    }
   }
 }
 

@@ -1,18 +1,22 @@
 import type {
   AcceptedMail,
   CategorizedMail,
+  ContentForm,
   DeliveryReport,
   LocalDelivery,
   MailboxRecipient,
   Recipient,
   RecipientStatus,
 } from '@mailrail/contracts';
-import type { BrokenGroup, Resolution, ReversePath, Way } from '@mailrail/directory';
+import type { BrokenGroup, Resolution, ReversePath, WantedForm, Way } from '@mailrail/directory';
 import { derivedId, recipientId } from '@mailrail/mail';
 import { failureReport } from '@mailrail/pipeline';
 import { type Resolving, recipientOn } from './recipients.ts';
 
 type Resolved = Extract<Resolution<Resolving>, { kind: 'resolved' }>;
+
+/** The form a copy takes for what its recipients can read: undefined where this message has nothing they cannot. */
+export type FormOf = (wanted: WantedForm) => ContentForm | undefined;
 
 /** A mail as it goes on, and where. */
 export type Copy =
@@ -36,15 +40,19 @@ const maxGroups = 32;
 
 /**
  * Splits a mail into as few as its recipients' different handling allows: where they are, whom the reverse-path names, whether
- * their group hides them or wishes no automatic replies. Each part has an identity derived from what was split off (R1); a mail that stays whole keeps its own.
+ * their group hides them or wishes no automatic replies, what their systems can read of the content. Each part has an identity derived from what was split off (R1); a mail that stays whole keeps its own.
  */
-export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number, organizationVersion: string): Bifurcation {
+export function bifurcate(
+  mail: AcceptedMail,
+  resolution: Resolved,
+  { now, organizationVersion, formOf }: { now: number; organizationVersion: string; formOf: FormOf },
+): Bifurcation {
   const local = new Parts<MailboxRecipient>();
   const onward = new Parts<Recipient>();
   for (const { way, address, mailbox } of resolution.local)
-    local.add(mail, way, '', { ...recipientOn(mail.rootId, way, address), mailbox });
-  for (const { way, address, server } of resolution.hops) {
-    onward.add(mail, way, server === undefined ? '' : `${server.site}\n${server.name}`, recipientOn(mail.rootId, way, address), server);
+    local.add(mail, way, {}, { ...recipientOn(mail.rootId, way, address), mailbox });
+  for (const { way, address, server, form } of resolution.hops) {
+    onward.add(mail, way, { server, form: form === undefined ? undefined : formOf(form) }, recipientOn(mail.rootId, way, address));
   }
 
   const base = { ...mail, organizationVersion };
@@ -67,9 +75,10 @@ export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number,
       mailId: derivedId(mail.mailId, `categorizer:onward:${key}`),
       parentId: mail.mailId,
     };
-    const { server } = part;
+    const { server, form } = part.toward;
     const target = server === undefined ? {} : { targetSite: server.site, targetServer: server.name };
-    copies.push({ station: 'aq.post-categorization', mail: { ...own, categorizedAt: now, ...target } });
+    const contentForm = form === undefined ? {} : { contentForm: form };
+    copies.push({ station: 'aq.post-categorization', mail: { ...own, categorizedAt: now, ...target, ...contentForm } });
   }
   for (const { id, way, members } of resolution.large) {
     for (let at = 0; at < members.length; at += maxRecipients) {
@@ -112,9 +121,15 @@ interface OnTheWay {
   suppressAutoReplies?: true;
 }
 
+/** Where a copy goes: a server of the organization, or elsewhere, where perhaps not everything can be read. */
+interface Toward {
+  server?: { name: string; site: string } | undefined;
+  form?: ContentForm | undefined;
+}
+
 interface Part<R> {
   envelope: OnTheWay;
-  server: { name: string; site: string } | undefined;
+  toward: Toward;
   recipients: R[];
 }
 
@@ -122,12 +137,14 @@ interface Part<R> {
 class Parts<R> {
   readonly #parts = new Map<string, Part<R>>();
 
-  add(mail: AcceptedMail, way: Way<Resolving>, place: string, recipient: R, server?: { name: string; site: string }): void {
+  add(mail: AcceptedMail, way: Way<Resolving>, toward: Toward, recipient: R): void {
     const envelope = envelopeOn(mail, way);
-    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null, ...quiet(way)]);
+    const { server, form } = toward;
+    const place = server === undefined ? '' : `${server.site}\n${server.name}`;
+    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null, ...quiet(way), ...(form === undefined ? [] : [form])]);
     const part = this.#parts.get(key);
     if (part === undefined) {
-      this.#parts.set(key, { envelope, server, recipients: [recipient] });
+      this.#parts.set(key, { envelope, toward, recipients: [recipient] });
       return;
     }
     part.recipients.push(recipient);
