@@ -4,7 +4,7 @@ import { type BrokenGroup, type Directory, type Membership, resolveRecipients } 
 import type { Ledger } from '@mailrail/ledger';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import { type Counted, done, type Emit, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
-import { formsFor, withoutParts, withReversePath } from './content-forms.ts';
+import { asksForReceipts, changedContent, type ContentChange, formsFor } from './content-forms.ts';
 import { type Bifurcation, bifurcate, type Copy, type FormOf } from './copies.ts';
 import { resolvingOf } from './recipients.ts';
 
@@ -137,22 +137,27 @@ async function notYetTold(mail: AcceptedMail, broken: BrokenGroup[], { ledger }:
 
 const asItCame: FormOf = () => undefined;
 
-/** Copies for mailboxes that name another reverse-path need content that does, too; some outside must not get all parts. */
+/**
+ * Copies for mailboxes that name another reverse-path need content that does, too; others need fields against automatic replies, no
+ * requests for receipts, or less than all parts. Of what came through a group that is done already.
+ */
 async function giveForms(mail: AcceptedMail, copies: readonly Copy[], store: CategorizeDeps['content']): Promise<void> {
+  const asks = copies.some(({ hides }) => hides) && (await asksForReceipts(mail.content, store));
   const forms = new Map<string, Content>();
-  const give = async (copy: Copy['mail'], key: string, make: () => Promise<Content>) => {
-    const form = forms.get(key) ?? (await make());
+  for (const { station, mail: copy, hides } of copies) {
+    const isOutside = station === 'aq.post-categorization';
+    const change: ContentChange = {
+      ...(isOutside || copy.sender === mail.sender ? {} : { reversePath: copy.sender }),
+      ...(copy.suppressAutoReplies === true && mail.suppressAutoReplies !== true ? { isQuiet: true } : {}),
+      ...(asks && hides ? { withoutReceipts: true } : {}),
+      ...(isOutside && copy.contentForm?.without !== undefined ? { without: copy.contentForm.without } : {}),
+    };
+    const key = JSON.stringify(change);
+    if (key === '{}') continue;
+    const form =
+      forms.get(key) ?? (await changedContent(mail.content, change, { rootId: mail.rootId, isForm: mail.expandedVia.length > 0, store }));
     forms.set(key, form);
     copy.content = form;
-  };
-  for (const { station, mail: copy } of copies) {
-    if (station === 'aq.post-categorization') {
-      const without = copy.contentForm?.without;
-      if (without !== undefined)
-        await give(copy, `without ${without.join()}`, () => withoutParts(mail.content, mail.rootId, without, store));
-    } else if (copy.sender !== mail.sender) {
-      await give(copy, `from ${String(copy.sender)}`, () => withReversePath(mail.content, mail.rootId, copy.sender, store));
-    }
   }
 }
 

@@ -18,11 +18,12 @@ type Resolved = Extract<Resolution<Resolving>, { kind: 'resolved' }>;
 /** The form a copy takes for what its recipients can read: undefined where this message has nothing they cannot. */
 export type FormOf = (wanted: WantedForm) => ContentForm | undefined;
 
-/** A mail as it goes on, and where. */
-export type Copy =
+/** A mail as it goes on, and where. `hides`: a group passed here does not want its members to be known. */
+export type Copy = { hides: boolean } & (
   | { station: 'store.local-delivery'; mail: LocalDelivery }
   | { station: 'aq.post-categorization'; mail: CategorizedMail }
-  | { station: 'aq.pre-categorization'; mail: AcceptedMail; group: string }; // members of a large group; the id of that group
+  | { station: 'aq.pre-categorization'; mail: AcceptedMail; group: string } // members of a large group; the id of that group
+);
 
 /** What a mail becomes. */
 export interface Bifurcation {
@@ -65,7 +66,7 @@ export function bifurcate(
       mailId: derivedId(mail.mailId, `categorizer:local:${key}`),
       parentId: mail.mailId,
     };
-    copies.push({ station: 'store.local-delivery', mail: own });
+    copies.push({ station: 'store.local-delivery', mail: own, hides: part.hides });
   }
   for (const { key, part, recipients } of onward.slices()) {
     const own = {
@@ -78,14 +79,15 @@ export function bifurcate(
     const { server, form } = part.toward;
     const target = server === undefined ? {} : { targetSite: server.site, targetServer: server.name };
     const contentForm = form === undefined ? {} : { contentForm: form };
-    copies.push({ station: 'aq.post-categorization', mail: { ...own, categorizedAt: now, ...target, ...contentForm } });
+    const onwards = { ...own, categorizedAt: now, ...target, ...contentForm };
+    copies.push({ station: 'aq.post-categorization', mail: onwards, hides: part.hides });
   }
   for (const { id, way, members } of resolution.large) {
     for (let at = 0; at < members.length; at += maxRecipients) {
       const recipients = members
         .slice(at, at + maxRecipients)
         .map(({ address }) => recipientOn(mail.rootId, { ...way, member: address }, address));
-      const key = JSON.stringify([id, way.reverse, way.hidden ?? null, at / maxRecipients, ...quiet(way)]);
+      const key = JSON.stringify([id, way.reverse, way.hidden ?? null, at / maxRecipients, ...quiet(mail, way)]);
       const own = {
         ...base,
         ...envelopeOn(mail, way),
@@ -93,7 +95,7 @@ export function bifurcate(
         mailId: derivedId(mail.mailId, `categorizer:expand:${key}`),
         parentId: mail.mailId,
       };
-      copies.push({ station: 'aq.pre-categorization', mail: own, group: id });
+      copies.push({ station: 'aq.pre-categorization', mail: own, group: id, hides: isHidden(way) });
     }
   }
   const [only] = copies;
@@ -130,6 +132,7 @@ interface Toward {
 interface Part<R> {
   envelope: OnTheWay;
   toward: Toward;
+  hides: boolean;
   recipients: R[];
 }
 
@@ -141,10 +144,10 @@ class Parts<R> {
     const envelope = envelopeOn(mail, way);
     const { server, form } = toward;
     const place = server === undefined ? '' : `${server.site}\n${server.name}`;
-    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null, ...quiet(way), ...(form === undefined ? [] : [form])]);
+    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null, ...quiet(mail, way), ...(form === undefined ? [] : [form])]);
     const part = this.#parts.get(key);
     if (part === undefined) {
-      this.#parts.set(key, { envelope, toward, recipients: [recipient] });
+      this.#parts.set(key, { envelope, toward, hides: isHidden(way), recipients: [recipient] });
       return;
     }
     part.recipients.push(recipient);
@@ -166,13 +169,23 @@ function envelopeOn(mail: AcceptedMail, way: Way<Resolving>): OnTheWay {
   return {
     sender: reversePath(mail.sender, way.reverse),
     expandedVia: [...mail.expandedVia, ...way.groups].slice(0, maxGroups),
-    ...(way.suppressOof === true ? { suppressAutoReplies: true } : {}),
+    ...(isQuiet(mail, way) ? { suppressAutoReplies: true } : {}),
   };
 }
 
+/** Nobody answers by himself to what says that it is automatic (RFC 3834 §2), so that needs no copy of its own. */
+function isQuiet({ header }: AcceptedMail, { suppressOof }: Way<Resolving>): boolean {
+  return suppressOof === true && header?.autoSubmitted !== true;
+}
+
 /** What a key has more for members who are not to answer by themselves; other keys stay as they are. */
-function quiet(way: Way<Resolving>): string[] {
-  return way.suppressOof === true ? ['quiet'] : [];
+function quiet(mail: AcceptedMail, way: Way<Resolving>): string[] {
+  return isQuiet(mail, way) ? ['quiet'] : [];
+}
+
+/** Hidden by a group passed here, and not by one the mail came through. */
+function isHidden({ hidden, source }: Way<Resolving>): boolean {
+  return hidden !== undefined && source.hidden === undefined;
 }
 
 /** A report stays without a reverse-path, whatever a group wishes: nobody is told of what becomes of a report. */
