@@ -75,10 +75,19 @@ export function entryOf(dn: string, attributes: Attributes, given: EntryProfile 
   put(entry, 'filterBase', read.dn(profile.filterBase));
   put(entry, 'expansionServer', mapped(read.one(profile.expansionServer), lastPart));
   put(entry, 'managedBy', read.dn(profile.managedBy));
+  put(entry, 'richText', read.boolean(profile.richText));
+  put(entry, 'bodyFormat', mapped(read.number(profile.bodyFormat), bodyFormatOf));
   put(entry.restrictions, 'maxReceiveKb', read.number(profile.maxReceiveKb));
   put(entry.restrictions, 'maxSendKb', read.number(profile.maxSendKb));
   put(entry.restrictions, 'maxRecipients', read.number(profile.maxRecipients));
   return { entry, warnings };
+}
+
+/** The flags of PidTagSendInternetEncoding: without ENCODING_PREFERENCE they are no wish, without ENCODING_MIME they ask for plain text. */
+function bodyFormatOf(flags: number): 'plain' | 'as-sent' | undefined {
+  const [preference, mime, formatted] = [0x2_0000, 0x4_0000, 0x18_0000];
+  if ((flags & preference) === 0) return undefined;
+  return (flags & mime) === 0 || (flags & formatted) === 0 ? 'plain' : 'as-sent';
 }
 
 /** The identity of an entry whose directory gives none: a digest of its DN. */
@@ -247,6 +256,6 @@ function put<Target extends object, Key extends keyof Target>(
 ): void {
   if (value !== undefined) target[key] = value;
 }
-function mapped(value: string | undefined, map: (value: string) => string): string | undefined {
+function mapped<From, To>(value: From | undefined, map: (value: From) => To): To | undefined {
   return value === undefined ? undefined : map(value);
 }

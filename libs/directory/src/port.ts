@@ -68,6 +68,8 @@ export interface Entry {
   reportToOwner: boolean;
   reportToOriginator: boolean;
   suppressOof: boolean; // oOFReplyToOriginator is FALSE
+  richText?: boolean; // mAPIRecipient: whether rich text (winmail.dat) can be read there
+  bodyFormat?: 'plain' | 'as-sent'; // internetEncoding, where it is a wish at all
   restrictions: {
     acceptFrom: string[]; // authOrig, DNs
     rejectFrom: string[]; // unauthOrig

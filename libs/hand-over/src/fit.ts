@@ -1,7 +1,7 @@
-import type { Content } from '@mailrail/contracts';
 import { asciiDomain, isAscii } from '@mailrail/mail';
 import type { Capabilities } from '@mailrail/smtp';
 import { relayedBytes } from './body.ts';
+import type { Order } from './transport.ts';
 
 /** Why a recipient cannot be offered to this peer, found out before a command is sent. */
 export interface Misfit {
@@ -15,7 +15,7 @@ export interface Fit {
   /** Recipients in the order's order: the mailbox to name, or why not. */
   recipients: readonly (string | Misfit)[];
   smtputf8: boolean;
-  /** The body is 8-bit and the peer takes 7-bit only: it has to be converted, or nobody gets it. */
+  /** The body is 8-bit, and the peer or one behind it takes 7-bit only. Where the peer does, an unconverted one is nobody's. */
   convert: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface Fit {
  * @returns a misfit when nobody can have it.
  */
 export function fit(
-  mail: { sender: string | null; recipients: readonly { mailbox: string }[]; content: Content },
+  mail: Pick<Order, 'sender' | 'content' | 'transfer'> & { recipients: readonly { mailbox: string }[] },
   peer: Capabilities,
 ): Fit | Misfit {
   const { content } = mail;
@@ -36,7 +36,7 @@ export function fit(
   }
   if (content.body === 'binary') return { status: '5.6.1', reason: 'the message is binary, which needs BINARYMIME and CHUNKING' };
 
-  const convert = content.body === '8bit' && !peer.eightBit;
+  const convert = content.body === '8bit' && (!peer.eightBit || mail.transfer === '7bit');
   if (peer.smtputf8) {
     const smtputf8 = content.smtputf8 || !isAscii(mail.sender ?? '') || mail.recipients.some(({ mailbox }) => !isAscii(mailbox));
     return { sender: mail.sender, recipients: mail.recipients.map(({ mailbox }) => mailbox), smtputf8, convert };

@@ -114,6 +114,7 @@ async function send(
         sender: mail.sender === null ? null : (smtpMailbox(mail.sender) ?? null),
         recipients: addressed.map(({ recipient, mailbox }) => ({ mailbox, notify: recipient.notify, orcpt: recipient.orcpt })),
         content: mail.content,
+        transfer: mail.contentForm?.transfer,
         envid: mail.envid,
         ret: mail.ret,
         site: {

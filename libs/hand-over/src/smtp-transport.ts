@@ -58,7 +58,7 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
       pool.release(session, true);
       return { kind: 'answered', answers: order.recipients.map(() => refusedHere(misfit)), peer, bytes: 0 };
     };
-    const fitted = fit(order, capabilities);
+    let fitted = fit(order, capabilities);
     if ('status' in fitted) return everybody(fitted);
     let body = whole;
     if (fitted.convert) {
@@ -69,13 +69,15 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
         pool.release(session, true);
         return noContent(error);
       }
-      if ('reason' in plan) {
+      if (!('reason' in plan)) body = convertedBody(store, order.content, plan);
+      else if (capabilities.eightBit)
+        fitted = { ...fitted, convert: false }; // only wished for, and better so than not at all
+      else {
         return everybody({
           status: '5.6.3',
           reason: `the next system takes no 8-bit text, and the message cannot be converted: ${plan.reason}`,
         });
       }
-      body = convertedBody(store, order.content, plan);
     }
 
     const answers: (Answer | undefined)[] = fitted.recipients.map((one) => (typeof one === 'string' ? undefined : refusedHere(one)));

@@ -53,6 +53,25 @@ const AddressSpace = z.strictObject({
   cost: z.int().min(1).max(100).default(1),
 });
 
+/**
+ * What the mail systems of a domain can read, for mail that leaves the organization: Exchange's Internet message formats. Of several
+ * rows the closest counts: the domain itself, then the longest `*.domain`, then `*`.
+ */
+const MessageFormat = z.strictObject({
+  domain: z
+    .string()
+    .max(255)
+    .regex(/^(\*|(\*\.)?[^*\s@]+)$/, '*, *.domain or a domain')
+    .transform((name) => name.toLowerCase()),
+  /** Rich text (winmail.dat): to nobody, to everybody, or as each recipient's entry says. */
+  richText: z.enum(['never', 'always', 'by-recipient']).default('by-recipient'),
+  /** `plain`: of text in several forms only the plain one, where a recipient's entry wishes nothing else. */
+  body: z.enum(['as-sent', 'plain']).default('as-sent'),
+  /** `7bit`: sent so even where the next system says it takes 8-bit text, since one behind it does not. */
+  transfer: z.enum(['as-sent', '7bit']).default('as-sent'),
+});
+export type MessageFormat = z.output<typeof MessageFormat>;
+
 const Host = z.string().regex(/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:\d{1,5})?$/, 'host, host:port or [address]:port');
 
 const Tls = z.enum(['never', 'opportunistic', 'required']);
@@ -163,6 +182,7 @@ export const Organization = z.strictObject({
     .array(z.strictObject({ from: Site, to: Site, cost: z.int().min(1).max(100).default(1) }))
     .max(1_000)
     .default([]),
+  messageFormats: z.array(MessageFormat).max(1_000).default([]),
   contentRetention: Duration.optional(), // default: expireAfter plus a day (R13)
 });
 export type Organization = z.output<typeof Organization>;

@@ -3,7 +3,7 @@ import type { Directory } from '@mailrail/directory';
 import { type AddressForm, addressForms, addressKey, displayOf, oneLine, parseAddress, sameAddress } from '@mailrail/mail';
 import { UsageError } from '../options.ts';
 import type { Command } from './command.ts';
-import { directoryFor, openOrganization } from './resolve.ts';
+import { directoryFor, openOrganization } from './organization-and-directory.ts';
 import { wordsOf } from './words.ts';
 
 export const address: Command = {

@@ -11,6 +11,7 @@ import { Outcomes } from './outcomes.ts';
 import type { Incoming, Resolution, ResolveInput, Stop, Way } from './resolution.ts';
 import { isRestricted, refusalBy, type Sender } from './restrictions.ts';
 import { closedBy, type Trail, trailOf, type Visit } from './trail.ts';
+import { readBy, wantedForm } from './wanted-form.ts';
 
 export interface ResolveDeps {
   directory: Directory;
@@ -157,11 +158,11 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     const { way, trail } = item;
     const { type } = splitAddress(address);
     if (type === 'EX' || type === 'X500') outcomes.fail(way, trail, failures.unknown);
-    else if (type !== 'SMTP') outcomes.onward(way, trail, address);
+    else if (type !== 'SMTP') leave(way, trail, address);
     else {
       const domain = domainOf(address);
       if (domain === undefined || domain === '') outcomes.fail(way, trail, failures.noDomain);
-      else if (organization.domain(domain)?.type !== 'authoritative') outcomes.onward(way, trail, address);
+      else if (organization.domain(domain)?.type !== 'authoritative') leave(way, trail, address);
       else ours(item, address, next);
     }
   }
@@ -236,7 +237,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
       const target = at.kind === 'address' ? at.address : undefined;
       const domain = target === undefined ? undefined : domainOf(target);
       const isShared = domain !== undefined && organization.domain(domain)?.type !== 'authoritative';
-      if (target !== undefined && isShared && trail?.id === entry.id) outcomes.onward(way, trail, target);
+      if (target !== undefined && isShared && trail?.id === entry.id) leave(way, trail, target);
       else outcomes.fail(way, trail, failures.circle);
     }
     return true;
@@ -265,7 +266,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     const { altRecipient: dn } = entry;
     if (item.forwards >= maxForwards) outcomes.fail(way, trail, failures.forwardedTooOften(maxForwards));
     else if (entry.targetAddress !== undefined)
-      redirect({ ...forwarded, trail: { ...trail, keeps: false }, second: false }, entry.targetAddress, next);
+      redirect({ ...forwarded, way: readBy(entry, way), trail: { ...trail, keeps: false }, second: false }, entry.targetAddress, next);
     else if (entry.kind === 'contact') outcomes.fail(way, trail, failures.contactWithoutTarget);
     else if (entry.kind !== 'mailbox') outcomes.fail(way, trail, failures.noMailbox);
     else if (dn !== undefined && !entry.deliverAndRedirect) {
@@ -286,7 +287,12 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     if (type === 'SMTP' && (domain === undefined || domain === '')) outcomes.fail(item.way, item.trail, failures.targetWithoutDomain);
     else if (type === 'EX' || type === 'X500' || (domain !== undefined && organization.domain(domain) !== undefined)) {
       next.push({ ...item, at: { kind: 'address', address: target } });
-    } else outcomes.onward(item.way, item.trail, target);
+    } else leave(item.way, item.trail, target);
+  }
+
+  /** To another organization, in a form that can be read there. */
+  function leave(way: Way<R>, trail: Trail | undefined, address: string): void {
+    outcomes.onward(way, trail, address, undefined, wantedForm(address, way.reader, organization));
   }
 
   /** Where a mailbox is. */
