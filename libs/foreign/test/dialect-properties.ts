@@ -7,6 +7,8 @@ const samples: Readonly<Record<keyof typeof fileDialects, readonly Buffer[]>> = 
   sgw: [sample('sgw', 'note.sgw')],
   gwapi: [sample('gwapi', 'silo.api')],
   ffapi: [sample('ffapi', 'silo.mai')],
+  dxl: [sample('dxl', 'memo.dxl')],
+  'x400-text': [sample('x400-text', 'silo.x400')],
 };
 
 /** A sample with pieces cut out, doubled, or written over: near enough to a real file to get far into a reader. */

@@ -261,6 +261,8 @@ describe('parseOrganization', () => {
       'sgw',
       'gwapi',
       'ffapi',
+      'dxl',
+      'x400-text',
     ]);
     expect(settings.connectors).toMatchObject([{ name: 'internet', smartHosts: ['127.0.0.1:4000'], tls: 'never' }]);
     expect(parseOrganization(text)).toMatchObject({ snapshot: { settings: { connectors: [{ smartHosts: ['127.0.0.1:2526'] }] } } });
