@@ -9,7 +9,19 @@ export interface End {
 }
 
 /** A folder of the default organization, named as its dialect. */
-export type FolderWay = 'pickup' | 'replay' | 'bsmtp' | 'sgw' | 'gwapi' | 'ffapi' | 'dxl' | 'x400-text';
+export type FolderWay =
+  | 'pickup'
+  | 'replay'
+  | 'bsmtp'
+  | 'sgw'
+  | 'gwapi'
+  | 'ffapi'
+  | 'dxl'
+  | 'x400-text'
+  | 'mbox'
+  | 'sms'
+  | 'ccmail'
+  | 'notes-text';
 
 export interface Sample {
   name: string; // of the file in samples/, too: `<name>.eml`, for a foreign format `<name>.<way>`
@@ -127,6 +139,38 @@ export const samples: readonly Sample[] = [
     to: ['/G=Ada/S=Lovelace/O=Exchange/PRMD=Corp/ADMD= /C=GB/'],
     ends: inMailbox('ada@corp.example'),
   },
+  {
+    name: 'mailbox',
+    says: 'in a mailbox file',
+    way: 'mbox',
+    from: 'ops@silo.example',
+    to: ['dmitri@corp.example'],
+    ends: inMailbox('dmitri@corp.example'),
+  },
+  {
+    name: 'text',
+    says: 'as a text to a phone',
+    way: 'sms',
+    from: '+491725550100',
+    to: ['SMS:GSM1'],
+    ends: inMailbox('dmitri@corp.example'),
+  },
+  {
+    name: 'ccmail',
+    says: 'from cc:Mail, with a file',
+    way: 'ccmail',
+    from: 'Ex, Ada at PO1',
+    to: ['Ben Babbage at London'],
+    ends: inMailbox('ben@corp.example'),
+  },
+  {
+    name: 'notes-text',
+    says: 'from Notes, as text',
+    way: 'notes-text',
+    from: 'Ada Ex/Ops/Acme',
+    to: ['Chloe Curie/Corp'],
+    ends: inMailbox('chloe@corp.example'),
+  },
 ];
 
 const folder = path.join(import.meta.dirname, '..', '..', 'samples');
@@ -147,7 +191,7 @@ export function sampleBytes(sample: Sample, run: string, now: Date): Buffer {
   return Buffer.from(text.replaceAll(/\r?\n/g, '\r\n'));
 }
 
-const foreign: ReadonlySet<string> = new Set(['bsmtp', 'sgw', 'gwapi', 'ffapi', 'dxl', 'x400-text']);
+const foreign: ReadonlySet<string> = new Set(['bsmtp', 'sgw', 'gwapi', 'ffapi', 'dxl', 'x400-text', 'mbox', 'sms', 'ccmail', 'notes-text']);
 
 /** `5/10/2026 8:00:00 +0`, as GroupWise writes a date. */
 function dayFirst(now: Date): string {
