@@ -22,6 +22,7 @@ export interface Composition {
   sender?: HeaderAddress;
   to: readonly HeaderAddress[];
   cc: readonly HeaderAddress[];
+  replyTo?: readonly HeaderAddress[];
   subject?: string;
   date?: number; // milliseconds since the epoch
   messageId?: string; // with angle brackets
@@ -55,6 +56,7 @@ export async function compose(composition: Composition, context: TranslateContex
     ...(composition.sender === undefined ? {} : { sender: shown(composition.sender) }),
     to: composition.to.map(shown),
     cc: composition.cc.map(shown),
+    ...(composition.replyTo === undefined ? {} : { replyTo: composition.replyTo.map(shown) }),
     ...(composition.subject === undefined ? {} : { subject: oneLine(composition.subject, maxFieldCharacters) }),
     date: formatDateTime(composition.date ?? at),
     messageId: composition.messageId ?? `<${rootId}@${hostname}>`,
