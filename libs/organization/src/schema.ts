@@ -77,6 +77,12 @@ const Gateway = z.discriminatedUnion('kind', [
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),
     maxMails: z.int().min(1).optional(), // in one session, then 421; default as many as come
     maxErrors: z.int().min(1).max(1_000).default(20), // mistakes of one session before 421
+    /**
+     * Recipients are looked up in the directory at RCPT: 550 5.1.1 for who is unknown in an authoritative domain, instead of a
+     * report later. The gateway then needs DIRECTORY_URL as the categorizer has it.
+     */
+    recipientCheck: z.boolean().default(false),
+    maxUnknownRecipients: z.int().min(1).max(10_000).default(50), // of one session before 421, where they are looked up
     /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
     withhold: z
       .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'LIMITS', 'STARTTLS', 'AUTH']))

@@ -121,6 +121,12 @@ export function createMetrics(stage: string, now: () => number = Date.now) {
       labelNames: ['gateway', 'code'],
       registers,
     }),
+    recipientChecks: new Counter({
+      name: 'mailrail_recipient_checks_total',
+      help: 'recipients looked up at RCPT: known, unknown, or unanswered (and taken)',
+      labelNames: ['result'],
+      registers,
+    }),
     sessions: new Gauge({ name: 'mailrail_sessions', help: 'open sessions by gateway or connector', labelNames: ['name'], registers }),
   };
 }

@@ -17,6 +17,8 @@ import {
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
 import { domainKind, mayRelay, type Who } from './may-relay.ts';
+import { comingRecipients } from './coming-recipients.ts';
+import type { RecipientCheck } from './recipient-check.ts';
 import { acceptRequest, recipientOf, type SessionFacts, typedAddress } from './smtp-envelope.ts';
 import { isLoopback, plainAddress, type SmtpSettings, takesStrangers } from './smtp-listeners.ts';
 
@@ -40,6 +42,8 @@ export interface ConnectionContext {
   log: Log;
   metrics: Pick<Metrics, 'refused' | 'possibleDuplicates'>;
   tell: GatewayLine['tell'] | undefined;
+  /** Undefined where recipients are not looked up. */
+  recipients: RecipientCheck | undefined;
   /** The connection is inside TLS from its first byte. */
   secured: TLSSocket | undefined;
   /** Of the client, as the socket or a proxy says. */
@@ -88,6 +92,7 @@ export class SmtpConnection {
   #mail: MailCommand | undefined;
   #sender: string | null = null;
   #recipients: ForeignRecipient[] = [];
+  #unknown = 0; // recipients nobody has, asked for in this session
   #intake: Intake | undefined;
   #counts = { mails: 0, recipients: 0, refused: 0, bytes: 0 };
   #reason = 'connection lost';
@@ -187,6 +192,7 @@ export class SmtpConnection {
   readonly #onData = (chunk: Buffer) => {
     this.#counts.bytes += chunk.length;
     if (this.#greeting !== undefined) this.#greet(replies.earlyTalker);
+    if (this.#context.recipients !== undefined && !this.#session.inContent) this.#lookAhead(this.#context.recipients, chunk);
     this.#session.receive(chunk);
   };
   readonly #onEnd = () => {
@@ -296,8 +302,32 @@ export class SmtpConnection {
       domainKind(domain, (name) => snapshot.domain(name)),
     );
     if (refusal !== undefined) return this.#session.answer(reject(refusal));
+    const { recipients: check } = this.#context;
+    // A peer site's own categorizer has decided already.
+    if (check === undefined || this.#peer !== undefined) return this.#takeRecipient(recipient);
+    void check.isUnknown(recipient.address, this.#who() !== 'outside', snapshot).then((unknown) => {
+      if (unknown) this.#session.answer(reject(this.#unknownRecipient()));
+      else this.#takeRecipient(recipient);
+      this.#checkEnded();
+    });
+    return undefined;
+  }
+
+  #takeRecipient(recipient: ForeignRecipient): void {
     this.#recipients.push(recipient);
     return this.#session.answer(accept);
+  }
+
+  /** Whoever asks for one unknown recipient after the other is looking for addresses: that is made slow. */
+  #unknownRecipient(): Reply {
+    this.#unknown += 1;
+    return this.#unknown > this.#context.settings.maxUnknownRecipients ? replies.tooManyUnknown : replies.unknownRecipient;
+  }
+
+  #lookAhead(check: RecipientCheck, chunk: Buffer): void {
+    const { settings } = this.#context;
+    const coming = comingRecipients(chunk).slice(0, settings.maxUnknownRecipients - this.#unknown + 1);
+    if (coming.length > 1) check.prepare(coming);
   }
 
   #who(): Who {

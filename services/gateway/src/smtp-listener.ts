@@ -6,6 +6,7 @@ import { type Reply, replies, scramCredential, scramDecoy } from '@mailrail/smtp
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, GatewayLine } from './accept.ts';
 import { takeProxyHeader } from './behind-proxy.ts';
+import type { RecipientCheck } from './recipient-check.ts';
 import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
 import {
   type ListenerKind,
@@ -33,6 +34,8 @@ export interface SmtpListenerOptions {
   implicitTls?: boolean;
   /** The account of a submission listener. */
   account?: { user: string; password: string };
+  /** Looks recipients up where the settings say so; without it nobody is. */
+  recipients?: RecipientCheck;
   /** Password of every peer site; its user name is the site's. */
   siteSecret?: string;
   limits?: Partial<SmtpLimits>;
@@ -130,6 +133,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
         log,
         metrics,
         tell: options.tell,
+        recipients: settings.recipientCheck ? options.recipients : undefined,
         address,
         xclient: networks(settings.xclientNetworks)(plainAddress(raw.remoteAddress)),
         inNetwork: known && takesStrangers(kind) && networks(settings.insideNetworks)(address),

@@ -27,6 +27,8 @@ export function listenerSettings(kind: ListenerKind, { settings }: Pick<Organiza
     maxSessionsPerClient: 400,
     greetingDelay: 0,
     maxErrors: 20,
+    recipientCheck: false,
+    maxUnknownRecipients: 50,
     withhold: [],
   };
 }
