@@ -7,6 +7,8 @@ import { openAcceptor } from './accept.ts';
 import { Config } from './config.ts';
 import { type FolderGateway, openFolderGateway } from './folder/folder-gateway.ts';
 import { openHttpApi } from './http-api.ts';
+import { rateLimits } from './limits/rate-limits.ts';
+import { redisRates } from './limits/redis-rates.ts';
 import { recipientCheck } from './recipient-check.ts';
 import { openSmtpListener } from './smtp-listener.ts';
 import type { ListenerKind } from './smtp-listeners.ts';
@@ -33,12 +35,15 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
 
   const recipients =
     directory === undefined ? undefined : recipientCheck({ directory, log, metrics, timeoutMs: config.DIRECTORY_TIMEOUT_MS });
+  const shared = redisRates({ url: config.REDIS_URL, log });
+  const rates = rateLimits({ shared, metrics });
   const tell: typeof line.tell = (event) => line.tell(event);
   const waysIn: { close(): Promise<void> }[] = [];
   const stop = async () => {
     log.info('service.stopping');
     listening = false;
     await Promise.all(waysIn.map((way) => way.close()));
+    shared.close();
     await directory?.close();
     await line.stop();
   };
@@ -54,6 +59,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
       log,
       metrics,
       tell,
+      rates,
       ...(recipients === undefined ? {} : { recipients }),
       ...(tls === undefined ? {} : { tls, implicitTls }),
       ...(kind === 'submission' && user !== undefined && password !== undefined ? { account: { user, password } } : {}),
