@@ -76,6 +76,22 @@ const Host = z.string().regex(/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:\d{1
 
 const Tls = z.enum(['never', 'opportunistic', 'required']);
 
+const Count = z.int().min(1).max(1_000_000_000);
+
+/** How much one client may bring in a time, over all gateways of the line; what is absent is not limited. */
+const Rates = z
+  .strictObject({
+    per: Duration.refine((ms) => ms >= 1_000 && ms <= 86_400_000, 'from 1s to 1d').prefault('1h'),
+    connections: Count.optional(), // of an account: logins
+    mails: Count.optional(),
+    recipients: Count.optional(),
+    bytes: Size.optional(),
+    unknownRecipients: Count.optional(), // where recipients are looked up
+  })
+  .prefault({});
+
+const TimeLimit = Duration.refine((ms) => ms >= 1_000 && ms <= 86_400_000, 'from 1s to 1d');
+
 const Gateway = z.discriminatedUnion('kind', [
   z.strictObject({
     name: Name,
@@ -96,6 +112,20 @@ const Gateway = z.discriminatedUnion('kind', [
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),
     maxMails: z.int().min(1).optional(), // in one session, then 421; default as many as come
     maxErrors: z.int().min(1).max(1_000).default(20), // mistakes of one session before 421
+    /**
+     * Recipients are looked up in the directory at RCPT: 550 5.1.1 for who is unknown in an authoritative domain, instead of a
+     * report later. The gateway then needs DIRECTORY_URL as the categorizer has it.
+     */
+    recipientCheck: z.boolean().default(false),
+    maxUnknownRecipients: z.int().min(1).max(10_000).default(50), // of one session before 421, where they are looked up
+    /** Limits of a client address (of IPv6 the /64) and of an account, over a sliding time. Off by default. */
+    perAddress: Rates,
+    perAccount: Rates,
+    /** Time limits of this listener instead of the gateway's own: of a command, of a whole content. */
+    commandTimeout: TimeLimit.optional(),
+    dataTimeout: TimeLimit.optional(),
+    /** Of a whole session: then it is told to connect again, between two mails. */
+    sessionTimeout: TimeLimit.prefault('1d'),
     /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
     withhold: z
       .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'LIMITS', 'STARTTLS', 'AUTH']))
@@ -191,3 +221,12 @@ export type OrganizationInput = z.input<typeof Organization>;
 export type GatewaySettings = Organization['gateways'][number];
 export type ConnectorSettings = Organization['connectors'][number];
 export type RetrySchedule = Organization['schedule'];
+
+type SmtpGatewaySettings = Extract<GatewaySettings, { kind: 'smtp' }>;
+
+/** The settings of a listener that the organization file does not name: every default. */
+export function defaultListener(name: string, listener: SmtpGatewaySettings['listener']): SmtpGatewaySettings {
+  const settings = Gateway.parse({ name, kind: 'smtp', listener });
+  if (settings.kind !== 'smtp') throw new Error('a listener is an SMTP gateway');
+  return settings;
+}

@@ -37,6 +37,15 @@ export const Config = z
     HTTP_PORT: port.describe('its port; needs API_KEY'),
     API_KEY: text.describe('key of the HTTP API, at least 16 characters'),
     IN_DIR: text.describe('folder with one folder for each folder gateway of the organization file'),
+    DIRECTORY_URL: text.describe('the directory, as the categorizer has it; read where a listener has `recipientCheck`, with LDAP_*'),
+    DIRECTORY_POLL_MS: z.coerce.number().int().min(10).max(600_000).default(5_000).describe('how often it is looked at what changed'),
+    DIRECTORY_TIMEOUT_MS: z.coerce
+      .number()
+      .int()
+      .min(10)
+      .max(10_000)
+      .default(2_000)
+      .describe('RCPT waits so long; then the recipient is taken'),
     MAX_IN_HAND_PER_CLIENT: z.coerce
       .number()
       .int()

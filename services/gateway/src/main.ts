@@ -1,11 +1,15 @@
 import path from 'node:path';
+import { DirectoryConfigError, LdifFileError, openCachedDirectory } from '@mailrail/directory';
 import { isFileDialect } from '@mailrail/foreign';
-import { loadConfig, openGatewayLine, openStage, type Running, runAsProcess } from '@mailrail/pipeline';
+import { ConfigError, loadConfig, openGatewayLine, openStage, type Running, runAsProcess, type StageBase } from '@mailrail/pipeline';
 import { openAcceptor } from './accept.ts';
 import { followCertificate, readCertificate } from './certificate.ts';
 import { Config } from './config.ts';
 import { type FolderGateway, openFolderGateway } from './folder/folder-gateway.ts';
 import { openHttpApi } from './http-api.ts';
+import { rateLimits } from './limits/rate-limits.ts';
+import { redisRates } from './limits/redis-rates.ts';
+import { recipientCheck } from './recipient-check.ts';
 import { openSmtpListener, type SmtpListener } from './smtp-listener.ts';
 import type { ListenerKind } from './smtp-listeners.ts';
 
@@ -15,6 +19,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const tls = await readCertificate(config);
   const base = await openStage('gateway', config);
   const { organization, log, metrics } = base;
+  const directory = await openDirectoryFor(config, env, base);
   let listening = false;
   const ready = () => (listening ? undefined : 'not listening yet');
   const line = await openGatewayLine({ ...base, stage: 'gateway', config, ready });
@@ -28,6 +33,10 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     maxInHandPerClient: config.MAX_IN_HAND_PER_CLIENT,
   });
 
+  const recipients =
+    directory === undefined ? undefined : recipientCheck({ directory, log, metrics, timeoutMs: config.DIRECTORY_TIMEOUT_MS });
+  const shared = redisRates({ url: config.REDIS_URL, log });
+  const rates = rateLimits({ shared, metrics });
   const tell: typeof line.tell = (event) => line.tell(event);
   const waysIn: { close(): Promise<void> }[] = [];
   const listeners: SmtpListener[] = [];
@@ -47,6 +56,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     listening = false;
     leaveCertificate();
     await Promise.all(waysIn.map((way) => way.close()));
+    shared.close();
+    await directory?.close();
     await line.stop();
   };
   const listen = async (kind: ListenerKind, host: string | undefined, port: number | undefined, implicitTls = false) => {
@@ -61,6 +72,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
       log,
       metrics,
       tell,
+      rates,
+      ...(recipients === undefined ? {} : { recipients }),
       ...(tls === undefined ? {} : { tls, implicitTls }),
       ...(kind === 'submission' && user !== undefined && password !== undefined ? { account: { user, password } } : {}),
       ...(kind === 'site' && siteSecret !== undefined ? { siteSecret } : {}),
@@ -130,6 +143,23 @@ function openFolders(directory: string, deps: FolderDeps): { name: string; gatew
       gateway: { name, mode, trust, pollEveryMs, quietMs, keepDoneMs },
     });
     return [{ name, gateway }];
+  });
+}
+
+/**
+ * The directory, if a listener looks recipients up; a gateway that does not has no use for it.
+ *
+ * @throws ConfigError when it is not named, or cannot be opened as it is.
+ */
+async function openDirectoryFor(config: Config, env: NodeJS.ProcessEnv, { organization, log, metrics }: StageBase) {
+  const { gateways } = organization.current().settings;
+  const asking = gateways.find((gateway) => gateway.kind === 'smtp' && gateway.recipientCheck);
+  if (asking === undefined) return undefined;
+  const { DIRECTORY_URL: url, DIRECTORY_POLL_MS: pollMs, DIRECTORY_TIMEOUT_MS: timeoutMs, REDIS_URL: redisUrl } = config;
+  if (url === undefined)
+    throw new ConfigError(`configuration:\nDIRECTORY_URL: recipientCheck of gateway ${asking.name} needs the directory`);
+  return openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics }).catch((error: unknown) => {
+    throw error instanceof LdifFileError || error instanceof DirectoryConfigError ? new ConfigError(`directory: ${error.message}`) : error;
   });
 }
 

@@ -6,6 +6,9 @@ import { type Reply, replies, scramCredential, scramDecoy } from '@mailrail/smtp
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, GatewayLine } from './accept.ts';
 import { takeProxyHeader } from './behind-proxy.ts';
+import type { RateLimits } from './limits/rate-limits.ts';
+import { SessionLimits } from './limits/session-limits.ts';
+import type { RecipientCheck } from './recipient-check.ts';
 import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
 import {
   type ListenerKind,
@@ -40,9 +43,13 @@ export interface SmtpListenerOptions {
   implicitTls?: boolean;
   /** The account of a submission listener. */
   account?: { user: string; password: string };
+  /** Looks recipients up where the settings say so; without it nobody is. */
+  recipients?: RecipientCheck;
+  /** Counts what clients bring, where the settings limit it; without it nothing is. */
+  rates?: RateLimits;
   /** Password of every peer site; its user name is the site's. */
   siteSecret?: string;
-  limits?: Partial<SmtpLimits>;
+  limits?: Partial<Omit<SmtpLimits, 'sessionMs'>>;
 }
 
 export interface SmtpListener {
@@ -58,7 +65,7 @@ export interface SmtpListener {
   close(): Promise<void>;
 }
 
-export const defaultSmtpLimits: SmtpLimits = {
+export const defaultSmtpLimits: Omit<SmtpLimits, 'sessionMs'> = {
   commandMs: 300_000,
   dataMs: 600_000,
   idleMs: 600_000,
@@ -75,7 +82,7 @@ export const defaultSmtpLimits: SmtpLimits = {
  */
 export async function openSmtpListener(options: SmtpListenerOptions): Promise<SmtpListener> {
   const { kind, acceptor, organization, log, metrics } = options;
-  const limits: SmtpLimits = { ...defaultSmtpLimits, ...options.limits };
+  const limits = { ...defaultSmtpLimits, ...options.limits };
   const connections = new Set<SmtpConnection>();
   const perClient = new Map<string, number>();
   const hasAccounts = kind === 'site' ? options.siteSecret !== undefined : options.account !== undefined;
@@ -133,16 +140,24 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
       else perClient.delete(address);
       metrics.sessions.dec({ name: settings.name });
     };
+    const rates = options.rates === undefined ? undefined : new SessionLimits(options.rates, settings);
     const talk = (socket: Socket, secured?: TLSSocket) => {
       const connection = new SmtpConnection(socket, {
         settings,
         snapshot,
         extensions: listenerExtensions(settings, secure !== undefined, hasAccounts),
         acceptor,
-        limits,
+        limits: {
+          ...limits,
+          commandMs: settings.commandTimeout ?? limits.commandMs,
+          dataMs: settings.dataTimeout ?? limits.dataMs,
+          sessionMs: settings.sessionTimeout,
+        },
         log,
         metrics,
         tell: options.tell,
+        rates,
+        recipients: settings.recipientCheck ? options.recipients : undefined,
         address,
         xclient: networks(settings.xclientNetworks)(plainAddress(raw.remoteAddress)),
         inNetwork: known && takesStrangers(kind) && networks(settings.insideNetworks)(address),
@@ -159,7 +174,10 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
         },
       });
       connections.add(connection);
-      connection.start(refusal);
+      // A client that nobody knows is the proxy itself.
+      const counted = refusal === undefined && known ? rates?.connection(address) : undefined;
+      if (counted === undefined) connection.start(refusal);
+      else connection.startWhen(counted);
     };
     if (implicit === undefined) return talk(raw);
     let talking = false;
