@@ -88,7 +88,7 @@ function newestBlock(fields: readonly HeaderField[]): { block: readonly HeaderFi
 }
 
 /** Every entry of an address list; without `mailbox` where a person would see a name or a damaged address. */
-function addresses(value: string): { mailbox?: ForeignMailbox; text: string }[] {
+export function addresses(value: string): { mailbox?: ForeignMailbox; text: string }[] {
   return addressparser(value, { flatten: true })
     .filter(({ name, address }) => address !== '' || (name !== '' && !value.includes(`(${name})`))) // a comment alone is nobody
     .map(({ name, address }) => {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { problemType } from './problem.ts';
-import { MessageAccepted, MessageQuery, Problem } from './schemas.ts';
+import { envelopeHeader, MessageAccepted, MessageQuery, Problem } from './schemas.ts';
 
 /** A route as people and programs read of it. */
 interface Operation {
@@ -11,10 +11,20 @@ interface Operation {
   summary: string;
   description?: string;
   query?: z.ZodObject;
+  headers?: Readonly<Record<string, string>>; // name -> description
   body?: { type: string; description: string };
   answers: Record<number, { description: string; schema?: z.ZodType; headers?: Record<string, string> }>;
   secured: boolean;
 }
+
+const envelopeHeaders = Object.fromEntries(
+  MessageQuery.keyof().options.map((word) => [
+    envelopeHeader(word),
+    `The same as \`${word}\` in the query${word === 'to' ? '; several addresses with commas between them, or the header several times' : ''}.`,
+  ]),
+);
+const keyDescription =
+  'Makes repeats safe: the same key with the same request has the same answer and is one message. Remembered for 6 hours at least; another request with the key is refused.';
 
 const operations: readonly Operation[] = [
   {
@@ -25,24 +35,28 @@ const operations: readonly Operation[] = [
     description:
       'The body is the message itself (RFC 5322), at most as long as the organization allows, streamed. The answer 202 comes when the message is durable; from then on every recipient is reached or reported on. A missing Date or Message-ID is added.',
     query: MessageQuery,
+    headers: { ...envelopeHeaders, 'Idempotency-Key': keyDescription },
     body: { type: 'message/rfc822', description: 'Lines end in CRLF or LF; NUL and CR without LF are refused.' },
     answers: {
       202: { description: 'Durable.', schema: MessageAccepted },
-      400: { description: 'The request is malformed: an unknown parameter, an empty body.' },
+      400: { description: 'The request is malformed: an unknown parameter, an empty body, an Idempotency-Key that is none.' },
       401: { description: 'The API key is missing or unknown.', headers: { 'WWW-Authenticate': 'Bearer' } },
-      403: { description: 'This client may not send to one of the recipients.' },
+      403: { description: 'The key has not the scope `send`, or may not send in that name or to one of the recipients.' },
+      409: { description: 'A request with this Idempotency-Key is in hand.', headers: { 'Retry-After': 'seconds' } },
       411: { description: 'The request has no body.' },
       413: { description: 'The message or its header is too large.' },
       415: { description: 'The body is no message/rfc822, or it is encoded.' },
-      422: { description: 'The message or its envelope is at fault; `errors` says where.' },
-      429: { description: 'Too many messages of this client are in hand.', headers: { 'Retry-After': 'seconds' } },
+      422: {
+        description: 'The message or its envelope is at fault; `errors` says where. Or the Idempotency-Key was used for another request.',
+      },
+      429: { description: 'Too many messages of this client are in hand, or its quota is used up.', headers: { 'Retry-After': 'seconds' } },
       503: { description: 'Nothing can be taken now.', headers: { 'Retry-After': 'seconds' } },
     },
     secured: true,
   },
   {
     method: 'get',
-    path: '/openapi.json',
+    path: '/v1/openapi.json',
     operationId: 'getDescription',
     summary: 'This description',
     answers: { 200: { description: 'OpenAPI 3.1.' } },
@@ -52,7 +66,10 @@ const operations: readonly Operation[] = [
 
 /** The methods of each path, for 405 and Allow. */
 export const methodsOf: ReadonlyMap<string, string> = new Map(
-  operations.map(({ method, path }) => [path, method === 'get' ? 'GET, HEAD' : method.toUpperCase()]),
+  [...operations, { method: 'get', path: '/openapi.json' }].map(({ method, path }) => [
+    path,
+    method === 'get' ? 'GET, HEAD' : method.toUpperCase(),
+  ]),
 );
 
 /** The description of the interface, made of the schemas that also check what comes in. */
@@ -72,12 +89,12 @@ export function openApiDocument(): object {
   };
 }
 
-function describe({ operationId, summary, description, query, body, answers, secured }: Operation): object {
+function describe({ operationId, summary, description, query, headers, body, answers, secured }: Operation): object {
   return {
     operationId,
     summary,
     ...(description === undefined ? {} : { description }),
-    ...(query === undefined ? {} : { parameters: parametersOf(query) }),
+    ...(query === undefined ? {} : { parameters: [...parametersOf(query), ...headerParameters(headers)] }),
     ...(body === undefined
       ? {}
       : {
@@ -104,7 +121,7 @@ function response(status: number, { description, schema, headers }: Operation['a
 }
 
 function parametersOf(query: z.ZodObject): object[] {
-  const { properties = {}, required = [] } = z.toJSONSchema(query);
+  const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input' });
   return Object.entries(properties).map(([name, schema]) => {
     const description = typeof schema === 'object' ? schema.description : undefined;
     return {
@@ -116,6 +133,16 @@ function parametersOf(query: z.ZodObject): object[] {
       schema,
     };
   });
+}
+
+function headerParameters(headers: Readonly<Record<string, string>> = {}): object[] {
+  return Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string' },
+  }));
 }
 
 function jsonSchema(schema: z.ZodType): object {
