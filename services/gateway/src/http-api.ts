@@ -5,11 +5,13 @@ import type { GatewayLine } from './accept.ts';
 import { MessageRefused } from './eml/refusal.ts';
 import type { AccessFile, Scope } from './http/access-file.ts';
 import { type Client, credentials, requireScope } from './http/credentials.ts';
+import { composeMessage, maxComposeBytes } from './http/compose-message.ts';
 import { envelopeWords } from './http/envelope-words.ts';
 import type { HandInOptions } from './http/hand-in.ts';
 import { methodsOf, openApiDocument } from './http/openapi.ts';
 import { HttpProblem, problemDocument, problemType, refusalProblem, tryLater } from './http/problem.ts';
 import { type MessageTaken, receiveMessage } from './http/receive-message.ts';
+import type { ByteBudget } from './http/read-body.ts';
 import { type BodyRules, requireBody } from './http/require-body.ts';
 import type { MessageAccepted } from './http/schemas.ts';
 import { answerBrokenRequest, continueWhenWanted, defaultTimeouts, type HttpTimeouts, linger, securityHeaders } from './http/server.ts';
@@ -23,6 +25,7 @@ export interface HttpApiOptions extends HandInOptions {
   metrics: Pick<Metrics, 'refused'>;
   tell?: GatewayLine['tell'];
   timeouts?: Partial<HttpTimeouts>;
+  wholeBodiesBytes?: number; // of all bodies that are read whole, at a time; default 96 MB
 }
 
 export interface HttpApi {
@@ -66,6 +69,7 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   const clientOf = credentials(options.apiKey, options.access?.keys);
   const facts = new WeakMap<IncomingMessage, Facts>();
   const clients = new WeakMap<IncomingMessage, Client>();
+  const budget: ByteBudget = { left: options.wholeBodiesBytes ?? 96 * 1_048_576 };
   let closing = false;
 
   const app = fastify({
@@ -179,6 +183,16 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
       const words = envelopeWords(request.query, request.raw);
       const body = { ...options, sendBody: () => sendBody(request.raw) };
       return accepted(request, reply, await receiveMessage(request.raw, words, clientIn(request), body));
+    },
+  );
+  app.post(
+    '/v1/messages::compose', // one colon, doubled for the router
+    {
+      onRequest: async (request) => admit(request, 'send', { types: ['application/json'], maxBytes: maxComposeBytes }),
+    },
+    async (request, reply) => {
+      const body = { ...options, sendBody: () => sendBody(request.raw), budget };
+      return accepted(request, reply, await composeMessage(request.raw, clientIn(request), body));
     },
   );
   return app;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Origin } from '@mailrail/contracts';
 import { oneLine } from '@mailrail/mail';
 import type { OrganizationSource } from '@mailrail/organization';
-import type { Acceptor, AcceptRequest, Intake, Refused } from '../accept.ts';
+import type { Accepted, Acceptor, AcceptRequest, Intake, Refused } from '../accept.ts';
 import { MessageRefused } from '../eml/refusal.ts';
 import { plainAddress } from '../smtp-listeners.ts';
 import type { Client } from './credentials.ts';
@@ -58,6 +58,29 @@ export function handIn(
   });
   if (!begun.ok) throw notTaken(begun);
   return begun;
+}
+
+/** Hands a message in that is in memory. @returns only when it is durable. @throws HttpProblem, MessageRefused */
+export async function handInWhole(
+  parts: readonly Buffer[],
+  mail: HandedIn,
+  client: Client,
+  request: IncomingMessage,
+  options: Pick<HandInOptions, 'gateway' | 'acceptor'>,
+): Promise<Accepted> {
+  const intake = handIn(mail, client, request, options);
+  try {
+    for (const part of parts) {
+      const wait = intake.write(part);
+      if (wait !== undefined) await wait;
+    }
+    const result = await intake.finish();
+    if (!result.ok) throw notTaken(result);
+    return result;
+  } catch (error) {
+    await intake.abort();
+    throw error;
+  }
 }
 
 /** @throws HttpProblem 403 when the client may not send in the name of one of them. */

@@ -1,5 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
+import { maxComposeBytes } from './compose-message.ts';
+import { ComposedMessage } from './compose-schema.ts';
 import { problemType } from './problem.ts';
 import { envelopeHeader, MessageAccepted, MessageQuery, Problem } from './schemas.ts';
 
@@ -12,7 +14,7 @@ interface Operation {
   description?: string;
   query?: z.ZodObject;
   headers?: Readonly<Record<string, string>>; // name -> description
-  body?: { type: string; description: string };
+  body?: { type: string; description: string; schema?: z.ZodType };
   answers: Record<number, { description: string; schema?: z.ZodType; headers?: Record<string, string> }>;
   secured: boolean;
 }
@@ -49,6 +51,29 @@ const operations: readonly Operation[] = [
       422: {
         description: 'The message or its envelope is at fault; `errors` says where. Or the Idempotency-Key was used for another request.',
       },
+      429: { description: 'Too many messages of this client are in hand, or its quota is used up.', headers: { 'Retry-After': 'seconds' } },
+      503: { description: 'Nothing can be taken now.', headers: { 'Retry-After': 'seconds' } },
+    },
+    secured: true,
+  },
+  {
+    method: 'post',
+    path: '/v1/messages:compose',
+    operationId: 'composeMessage',
+    summary: 'Have a message built and sent',
+    description: 'The same as POST /v1/messages for clients that have texts and files and no MIME. Bcc never stands in the message.',
+    headers: { 'Idempotency-Key': keyDescription },
+    body: { type: 'application/json', description: `At most ${maxComposeBytes / 1_048_576} MB.`, schema: ComposedMessage },
+    answers: {
+      202: { description: 'Durable.', schema: MessageAccepted },
+      400: { description: 'The body is no JSON, or the Idempotency-Key is none.' },
+      401: { description: 'The API key is missing or unknown.', headers: { 'WWW-Authenticate': 'Bearer' } },
+      403: { description: 'The key has not the scope `send`, or may not send in that name or to one of the recipients.' },
+      409: { description: 'A request with this Idempotency-Key is in hand.', headers: { 'Retry-After': 'seconds' } },
+      411: { description: 'The request has no body.' },
+      413: { description: 'The body or the message made of it is too large.' },
+      415: { description: 'The body is no application/json, or it is encoded.' },
+      422: { description: 'Fields are wrong; `errors` names all of them. Or the Idempotency-Key was used for another request.' },
       429: { description: 'Too many messages of this client are in hand, or its quota is used up.', headers: { 'Retry-After': 'seconds' } },
       503: { description: 'Nothing can be taken now.', headers: { 'Retry-After': 'seconds' } },
     },
@@ -94,14 +119,16 @@ function describe({ operationId, summary, description, query, headers, body, ans
     operationId,
     summary,
     ...(description === undefined ? {} : { description }),
-    ...(query === undefined ? {} : { parameters: [...parametersOf(query), ...headerParameters(headers)] }),
+    parameters: [...(query === undefined ? [] : parametersOf(query)), ...headerParameters(headers)],
     ...(body === undefined
       ? {}
       : {
           requestBody: {
             required: true,
             description: body.description,
-            content: { [body.type]: { schema: { type: 'string', format: 'binary' } } },
+            content: {
+              [body.type]: { schema: body.schema === undefined ? { type: 'string', format: 'binary' } : jsonSchema(body.schema) },
+            },
           },
         }),
     responses: Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(Number(status), answer)])),
@@ -146,6 +173,6 @@ function headerParameters(headers: Readonly<Record<string, string>> = {}): objec
 }
 
 function jsonSchema(schema: z.ZodType): object {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema);
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: 'input' });
   return rest;
 }

@@ -12,6 +12,7 @@ import { headerValues } from './header-values.ts';
 import { openKeyed } from './idempotency.ts';
 import { authorsOf, messageEnvelope, messageFields, queryEnvelope, requireRelay } from './message-envelope.ts';
 import { HttpProblem } from './problem.ts';
+import { chunksOf } from './read-body.ts';
 import { requestDigest } from './request-digest.ts';
 
 /** A message that is durable, as the client is told. */
@@ -124,9 +125,4 @@ export async function receiveMessage(
     await Promise.all([(intake as Intake | undefined)?.abort(), keyed?.withdraw()]);
     throw error;
   }
-}
-
-/** Leaves the stream open when it is left early: the answer goes out on the same socket. */
-function chunksOf(body: IncomingMessage): AsyncIterable<Buffer> {
-  return { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer> };
 }

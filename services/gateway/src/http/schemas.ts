@@ -5,7 +5,8 @@ import { isPlain } from '../eml/path-parameters.ts';
 const MailAddress = z.string().max(600);
 
 const Recipient = z.string().max(1_200);
-const Notify = z
+/** `never`, or `success,failure,delay` in any part and letter case. */
+export const NotifyWords = z
   .string()
   .max(40)
   .transform((text, context) => {
@@ -14,6 +15,10 @@ const Notify = z
     context.addIssue({ code: 'custom', message: 'never, or some of success, failure and delay with commas between them' });
     return z.NEVER;
   });
+export const EnvelopeId = z
+  .string()
+  .max(100)
+  .refine((text) => isPlain(text, 100), 'at most 100 characters and no controls');
 
 /** Query of `POST /v1/messages`. What is absent is read from the message's own header. */
 export const MessageQuery = z.strictObject({
@@ -26,16 +31,11 @@ export const MessageQuery = z.strictObject({
     .describe(
       'Recipient of the envelope; repeat it for several. With its own wishes: `<ben@corp.example> NOTIFY=SUCCESS ORCPT=rfc822;ben@corp.example`. Without it all addresses in To, Cc and Bcc, and Bcc is removed.',
     ),
-  notify: Notify.optional().describe(
+  notify: NotifyWords.optional().describe(
     'Which reports the sender wants of recipients that have no NOTIFY of their own (RFC 3461 §4.1): `never`, or some of `success,failure,delay`.',
   ),
   ret: z.enum(['full', 'hdrs']).optional().describe('What a report carries of the message (RFC 3461 §4.3).'),
-  envid: z
-    .string()
-    .max(100)
-    .refine((text) => isPlain(text, 100), 'at most 100 characters and no controls')
-    .optional()
-    .describe('The sender’s own name for the message, returned in reports (RFC 3461 §4.4).'),
+  envid: EnvelopeId.optional().describe('The sender’s own name for the message, returned in reports (RFC 3461 §4.4).'),
   smtputf8: z
     .enum(['true', 'false'])
     .optional()
