@@ -8,7 +8,8 @@ import { type Client, credentials, requireScope } from './http/credentials.ts';
 import { composeMessage, maxComposeBytes } from './http/compose-message.ts';
 import { envelopeWords } from './http/envelope-words.ts';
 import type { HandInOptions } from './http/hand-in.ts';
-import { methodsOf, openApiDocument } from './http/openapi.ts';
+import { messageStatus } from './http/message-status.ts';
+import { methodsAt, openApiDocument } from './http/openapi.ts';
 import { HttpProblem, problemDocument, problemType, refusalProblem, tryLater } from './http/problem.ts';
 import { type MessageTaken, receiveMessage } from './http/receive-message.ts';
 import type { ByteBudget } from './http/read-body.ts';
@@ -133,8 +134,7 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
     return answer(reply, problem);
   });
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? '';
-    const allow = methodsOf.get(path);
+    const allow = methodsAt(request.url.split('?', 1)[0] ?? '');
     return answer(
       reply,
       allow === undefined
@@ -193,6 +193,14 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
     async (request, reply) => {
       const body = { ...options, sendBody: () => sendBody(request.raw), budget };
       return accepted(request, reply, await composeMessage(request.raw, clientIn(request), body));
+    },
+  );
+  app.get<{ Params: { id: string } }>(
+    '/v1/messages/:id',
+    { onRequest: async (request) => admit(request, 'read') },
+    async (request, reply) => {
+      const status = await messageStatus(options.idempotency.ledger, request.params.id, clientIn(request));
+      return reply.type('application/json').send(Buffer.from(JSON.stringify(status)));
     },
   );
   return app;

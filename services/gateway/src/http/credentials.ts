@@ -13,6 +13,8 @@ export interface Client {
   may(scope: Scope): boolean;
   /** Whether it may send in the name of a typed address; anybody may send without one. */
   maySendAs(address: string): boolean;
+  /** Whether it may ask for messages of a client. */
+  maySee(client: string): boolean;
   quota?: Quota;
 }
 
@@ -31,7 +33,7 @@ const shortestKey = 16;
  */
 export function credentials(apiKey: string | undefined, keys: readonly ApiKey[] = []): Credentials {
   if (apiKey !== undefined && apiKey.length < shortestKey) throw new RangeError(`the API key must have at least ${shortestKey} characters`);
-  const everything: Client = { name: 'api-key', who: 'api-key', may: () => true, maySendAs: () => true };
+  const everything: Client = { name: 'api-key', who: 'api-key', may: () => true, maySendAs: () => true, maySee: () => true };
   const known = [
     ...(apiKey === undefined ? [] : [{ digest: digestOf(apiKey), client: everything }]),
     ...keys.map((key) => ({ digest: Buffer.from(key.sha256, 'hex'), client: clientOf(key) })),
@@ -64,6 +66,7 @@ function clientOf({ name, scopes, senders, limits }: ApiKey): Client {
     name: `key:${name}`,
     who: 'api-key',
     may: (scope) => has.has(scope),
+    maySee: (client) => client === `key:${name}`,
     maySendAs: (address) =>
       senders === undefined || addresses.has(address.toLowerCase()) || addresses.has(`smtp:@${domainOf(address) ?? ''}`.toLowerCase()),
     ...(limits === undefined

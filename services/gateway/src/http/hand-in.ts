@@ -7,6 +7,7 @@ import { MessageRefused } from '../eml/refusal.ts';
 import { plainAddress } from '../smtp-listeners.ts';
 import type { Client } from './credentials.ts';
 import type { IdempotencyOptions } from './idempotency.ts';
+import { noteAccepted } from './message-status.ts';
 import { HttpProblem, tryLater } from './problem.ts';
 import type { Quotas } from './quota.ts';
 
@@ -66,7 +67,7 @@ export async function handInWhole(
   mail: HandedIn,
   client: Client,
   request: IncomingMessage,
-  options: Pick<HandInOptions, 'gateway' | 'acceptor'>,
+  options: Pick<HandInOptions, 'gateway' | 'acceptor' | 'idempotency'>,
 ): Promise<Accepted> {
   const intake = handIn(mail, client, request, options);
   try {
@@ -76,6 +77,7 @@ export async function handInWhole(
     }
     const result = await intake.finish();
     if (!result.ok) throw notTaken(result);
+    noteAccepted(options.idempotency.ledger, mail, client, result.sizeBytes);
     return result;
   } catch (error) {
     await intake.abort();

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { HttpProblem, tryLater } from './problem.ts';
 
 export interface IdempotencyOptions {
-  ledger: Pick<Ledger, 'offer' | 'withdraw' | 'complete'>;
+  ledger: Pick<Ledger, 'offer' | 'withdraw' | 'complete' | 'effects'>;
   contents: Pick<ContentStore, 'put'>;
   now?: () => number;
 }

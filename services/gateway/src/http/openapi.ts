@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { maxComposeBytes } from './compose-message.ts';
 import { ComposedMessage } from './compose-schema.ts';
 import { problemType } from './problem.ts';
-import { envelopeHeader, MessageAccepted, MessageQuery, Problem } from './schemas.ts';
+import { envelopeHeader, MessageAccepted, MessageQuery, MessageStatus, Problem } from './schemas.ts';
 
 /** A route as people and programs read of it. */
 interface Operation {
@@ -14,10 +14,14 @@ interface Operation {
   description?: string;
   query?: z.ZodObject;
   headers?: Readonly<Record<string, string>>; // name -> description
+  pathParameters?: Readonly<Record<string, string>>; // the same
   body?: { type: string; description: string; schema?: z.ZodType };
   answers: Record<number, { description: string; schema?: z.ZodType; headers?: Record<string, string> }>;
   secured: boolean;
 }
+
+/** Schemas the description has by name. */
+const named: Readonly<Record<string, z.ZodType>> = { MessageAccepted, MessageStatus, Problem };
 
 const envelopeHeaders = Object.fromEntries(
   MessageQuery.keyof().options.map((word) => [
@@ -81,6 +85,23 @@ const operations: readonly Operation[] = [
   },
   {
     method: 'get',
+    path: '/v1/messages/{id}',
+    operationId: 'getMessage',
+    summary: 'What became of a message',
+    description:
+      'A message that came in by HTTP, for 6 hours at least. A key sees what it sent itself; the key of the environment sees all.',
+    pathParameters: { id: 'Identity of the message, as the 202 had it.' },
+    answers: {
+      200: { description: 'What is known.', schema: MessageStatus },
+      401: { description: 'The API key is missing or unknown.', headers: { 'WWW-Authenticate': 'Bearer' } },
+      403: { description: 'The key has not the scope `read`.' },
+      404: { description: 'No message of this client with this id is known.' },
+      503: { description: 'It cannot be looked up now.', headers: { 'Retry-After': 'seconds' } },
+    },
+    secured: true,
+  },
+  {
+    method: 'get',
     path: '/v1/openapi.json',
     operationId: 'getDescription',
     summary: 'This description',
@@ -89,13 +110,15 @@ const operations: readonly Operation[] = [
   },
 ];
 
-/** The methods of each path, for 405 and Allow. */
-export const methodsOf: ReadonlyMap<string, string> = new Map(
-  [...operations, { method: 'get', path: '/openapi.json' }].map(({ method, path }) => [
-    path,
-    method === 'get' ? 'GET, HEAD' : method.toUpperCase(),
-  ]),
-);
+/** The methods of a path, for 405 and Allow; undefined for one that is not. */
+export function methodsAt(path: string): string | undefined {
+  const here = [...operations, { method: 'get', path: '/openapi.json' }].find((one) => pathPattern(one.path).test(path));
+  return here === undefined ? undefined : here.method === 'get' ? 'GET, HEAD' : here.method.toUpperCase();
+}
+
+function pathPattern(path: string): RegExp {
+  return new RegExp(`^${path.replace(/\./g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`);
+}
 
 /** The description of the interface, made of the schemas that also check what comes in. */
 export function openApiDocument(): object {
@@ -108,18 +131,22 @@ export function openApiDocument(): object {
     info: { title: 'Mailrail gateway', version: '1', description: 'The way in for programs.' },
     paths,
     components: {
-      schemas: { MessageAccepted: jsonSchema(MessageAccepted), Problem: jsonSchema(Problem) },
+      schemas: Object.fromEntries(Object.entries(named).map(([name, schema]) => [name, jsonSchema(schema)])),
       securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
     },
   };
 }
 
-function describe({ operationId, summary, description, query, headers, body, answers, secured }: Operation): object {
+function describe({ operationId, summary, description, query, headers, pathParameters, body, answers, secured }: Operation): object {
   return {
     operationId,
     summary,
     ...(description === undefined ? {} : { description }),
-    parameters: [...(query === undefined ? [] : parametersOf(query)), ...headerParameters(headers)],
+    parameters: [
+      ...textParameters('path', pathParameters),
+      ...(query === undefined ? [] : parametersOf(query)),
+      ...textParameters('header', headers),
+    ],
     ...(body === undefined
       ? {}
       : {
@@ -137,7 +164,7 @@ function describe({ operationId, summary, description, query, headers, body, ans
 }
 
 function response(status: number, { description, schema, headers }: Operation['answers'][number]): object {
-  const name = status >= 400 ? 'Problem' : schema === MessageAccepted ? 'MessageAccepted' : undefined;
+  const name = status >= 400 ? 'Problem' : Object.entries(named).find(([, one]) => one === schema)?.[0];
   const content = name === undefined ? undefined : { schema: { $ref: `#/components/schemas/${name}` } };
   const shownHeaders = Object.entries(headers ?? {}).map(([header, text]) => [header, { description: text, schema: { type: 'string' } }]);
   return {
@@ -162,11 +189,11 @@ function parametersOf(query: z.ZodObject): object[] {
   });
 }
 
-function headerParameters(headers: Readonly<Record<string, string>> = {}): object[] {
-  return Object.entries(headers).map(([name, description]) => ({
+function textParameters(place: 'header' | 'path', named: Readonly<Record<string, string>> = {}): object[] {
+  return Object.entries(named).map(([name, description]) => ({
     name,
-    in: 'header',
-    required: false,
+    in: place,
+    required: place === 'path',
     description,
     schema: { type: 'string' },
   }));

@@ -7,10 +7,11 @@ import { missingFields } from '../eml/missing-fields.ts';
 import { MessageRefused } from '../eml/refusal.ts';
 import type { Client } from './credentials.ts';
 import type { EnvelopeWords } from './envelope-words.ts';
-import { type HandInOptions, handIn, notTaken, requireLine, requireSenders, takeQuota } from './hand-in.ts';
+import { type HandedIn, type HandInOptions, handIn, notTaken, requireLine, requireSenders, takeQuota } from './hand-in.ts';
 import { headerValues } from './header-values.ts';
 import { openKeyed } from './idempotency.ts';
 import { authorsOf, messageEnvelope, messageFields, queryEnvelope, requireRelay } from './message-envelope.ts';
+import { noteAccepted } from './message-status.ts';
 import { HttpProblem } from './problem.ts';
 import { chunksOf } from './read-body.ts';
 import { requestDigest } from './request-digest.ts';
@@ -51,6 +52,7 @@ export async function receiveMessage(
   const lines = lineEnds();
   const split = headerSplit(headerBytes);
   let intake: Intake | undefined;
+  let mail: HandedIn | undefined;
 
   const begin = async ({ header, rest }: SplitMessage): Promise<void> => {
     const found = messageFields(header);
@@ -64,22 +66,18 @@ export async function receiveMessage(
     const rootId = keyed?.rootId ?? newRootId();
     const at = Date.now();
     const { envid, ret, smtputf8 } = fromQuery;
-    const begun = handIn(
-      {
-        sender,
-        recipients,
-        removeFields,
-        smtputf8,
-        ...(envid === undefined ? {} : { envid }),
-        ...(ret === undefined ? {} : { ret }),
-        rootId,
-        at,
-        trust: 'inside', // an API key is inside (S1)
-      },
-      client,
-      body,
-      options,
-    );
+    mail = {
+      sender,
+      recipients,
+      removeFields,
+      smtputf8,
+      ...(envid === undefined ? {} : { envid }),
+      ...(ret === undefined ? {} : { ret }),
+      rootId,
+      at,
+      trust: 'inside', // an API key is inside (S1)
+    };
+    const begun = handIn(mail, client, body, options);
     intake = begun;
     for (const part of [Buffer.from(missingFields(found.fields, { rootId, hostname, at })), header.subarray(found.start), rest]) {
       if (part.length > 0) await begun.write(part);
@@ -116,6 +114,7 @@ export async function receiveMessage(
     if (result === undefined) throw new Error('finish before begin');
     if (!result.ok) throw notTaken(result);
     const { rootId, recipients, sizeBytes } = result;
+    if (mail !== undefined) noteAccepted(options.idempotency.ledger, mail, client, sizeBytes);
     if (keyed !== undefined && whole !== undefined) await keyed.done({ digest: whole, recipients, sizeBytes });
     if (client.quota !== undefined && body.headers['content-length'] === undefined) {
       await quotas.charge(client.name, client.quota, { mails: 0, recipients: 0, bytes: lines.sizeBytes });

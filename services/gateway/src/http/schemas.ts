@@ -54,6 +54,29 @@ export const MessageAccepted = z.object({
 });
 export type MessageAccepted = z.output<typeof MessageAccepted>;
 
+export const MessageStatus = z.object({
+  id: z.uuid(),
+  acceptedAt: z.iso.datetime(),
+  sizeBytes: z.int().describe('Of the stored form.'),
+  recipients: z.int().min(1),
+  state: z.enum(['under-way', 'ended']).describe('`ended` when every recipient has come to its end.'),
+  to: z
+    .array(
+      z.object({
+        address: z.string(),
+        state: z
+          .enum(['accepted', 'delivered', 'handed-over', 'failed'])
+          .describe(
+            '`accepted`: on its way, or a group, whose members are reported on by mail alone. `handed-over`: another server took it.',
+          ),
+        status: z.string().optional().describe('RFC 3463.'),
+        detail: z.string().optional().describe('The answer of the other server, or why it failed.'),
+      }),
+    )
+    .describe('As they were given; the first 100.'),
+});
+export type MessageStatus = z.output<typeof MessageStatus>;
+
 /** RFC 9457. */
 export const Problem = z.object({
   type: z.string().describe('Kind of problem; `about:blank` says that the status tells it all.'),
