@@ -1,6 +1,6 @@
-import type { Recipient, RoutedMail } from '@mailrail/contracts';
+import { progressOf, type Recipient, type RoutedMail } from '@mailrail/contracts';
 import type { Count, Ledger } from '@mailrail/ledger';
-import { smtpMailbox } from '@mailrail/mail';
+import { oneLine, smtpMailbox } from '@mailrail/mail';
 import { type Outcome, poison, transient } from '@mailrail/pipeline';
 import type { BackoffSchedule, DestinationState } from './destination-state.ts';
 import { claim, effectKey, encode, interrupted } from './effects.ts';
@@ -209,6 +209,10 @@ async function record(deps: HandOverDeps, mail: RoutedMail, fates: readonly Fate
       if (as === 'repeated') continue;
       const count: { count?: Count } = fate.kind === 'accepted' ? { count: { field: 'handedOver', by: 1 } } : {};
       final.push({ key, outcome: encode(fate, recipient.id), ...count });
+      if (fate.kind === 'accepted') {
+        const told = { state: 'handed-over' as const, status: fate.status, detail: oneLine(`${fate.mta}: ${fate.reply}`) };
+        final.push(...progressOf(mail, [recipient], told));
+      }
     } else if (fate.kind !== 'held') again.push(recipient);
   }
   const [told] = await Promise.all([final.length === 0 ? true : deps.ledger.complete(final), withdraw(deps, mail, again)]);

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { ConfigError } from '@mailrail/pipeline';
 import type { Log } from '@mailrail/telemetry';
 import type { Config } from './config.ts';
+import { readNamed } from './named-file.ts';
 import type { Certificate } from './smtp-listener.ts';
 
 /** @returns undefined when none is named. @throws ConfigError naming the variable whose file cannot be read. */
@@ -11,15 +10,8 @@ export async function readCertificate({
   SITE_CA,
 }: Pick<Config, 'TLS_CERT' | 'TLS_KEY' | 'SITE_CA'>): Promise<Certificate | undefined> {
   if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined;
-  const read = async (name: string, file: string) => {
-    try {
-      return await readFile(file, 'utf8');
-    } catch (error) {
-      throw new ConfigError(`configuration:\n${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
-  const [key, cert] = await Promise.all([read('TLS_KEY', TLS_KEY), read('TLS_CERT', TLS_CERT)]);
-  return { key, cert, ...(SITE_CA === undefined ? {} : { ca: await read('SITE_CA', SITE_CA) }) };
+  const [key, cert] = await Promise.all([readNamed('TLS_KEY', TLS_KEY), readNamed('TLS_CERT', TLS_CERT)]);
+  return { key, cert, ...(SITE_CA === undefined ? {} : { ca: await readNamed('SITE_CA', SITE_CA) }) };
 }
 
 /**

@@ -6,9 +6,12 @@ import { openAcceptor } from './accept.ts';
 import { followCertificate, readCertificate } from './certificate.ts';
 import { Config } from './config.ts';
 import { type FolderGateway, openFolderGateway } from './folder/folder-gateway.ts';
+import { type AccessFile, parseAccessFile } from './http/access-file.ts';
+import { redisQuotas } from './http/quota.ts';
 import { openHttpApi } from './http-api.ts';
 import { rateLimits } from './limits/rate-limits.ts';
 import { redisRates } from './limits/redis-rates.ts';
+import { readNamed } from './named-file.ts';
 import { recipientCheck } from './recipient-check.ts';
 import { openSmtpListener, type SmtpListener } from './smtp-listener.ts';
 import type { ListenerKind } from './smtp-listeners.ts';
@@ -17,6 +20,7 @@ import type { ListenerKind } from './smtp-listeners.ts';
 export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const config = loadConfig(Config, env);
   const tls = await readCertificate(config);
+  const access = await readAccess(config);
   const base = await openStage('gateway', config);
   const { organization, log, metrics } = base;
   const directory = await openDirectoryFor(config, env, base);
@@ -97,11 +101,14 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     const site = await listen('site', config.SITE_HOST, config.SITE_PORT);
     const lmtp = await listen('lmtp', config.LMTP_HOST, config.LMTP_PORT);
     let http: number | undefined;
-    if (config.HTTP_PORT !== undefined && config.API_KEY !== undefined) {
+    if (config.HTTP_PORT !== undefined) {
       const gateway = organization.current().settings.gateways.find(({ kind }) => kind === 'http')?.name ?? 'http';
       const { HTTP_HOST: host, HTTP_PORT: port, API_KEY: apiKey } = config;
-      const api = await openHttpApi({ host, port, apiKey, gateway, acceptor, organization, log, metrics, tell });
-      waysIn.push(api);
+      const quotas = redisQuotas(config.REDIS_URL);
+      const idempotency = { ledger: base.ledger, contents: base.content };
+      const shared = { gateway, acceptor, organization, log, metrics, tell, quotas, idempotency };
+      const api = await openHttpApi({ ...shared, host, port, apiKey, ...(access === undefined ? {} : { access }) });
+      waysIn.push({ close: () => api.close().finally(() => quotas.close()) });
       http = api.port;
     }
     const folders = config.IN_DIR === undefined ? [] : openFolders(config.IN_DIR, { acceptor, organization, log, metrics, tell });
@@ -161,6 +168,17 @@ async function openDirectoryFor(config: Config, env: NodeJS.ProcessEnv, { organi
   return openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics }).catch((error: unknown) => {
     throw error instanceof LdifFileError || error instanceof DirectoryConfigError ? new ConfigError(`directory: ${error.message}`) : error;
   });
+}
+
+/** @throws ConfigError when the file cannot be read or says something that is wrong, naming every mistake. */
+async function readAccess({ HTTP_ACCESS_FILE: file }: Config): Promise<AccessFile | undefined> {
+  if (file === undefined) return undefined;
+  const text = await readNamed('HTTP_ACCESS_FILE', file);
+  try {
+    return parseAccessFile(text);
+  } catch (error) {
+    throw new ConfigError(`configuration:\nHTTP_ACCESS_FILE: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 await runAsProcess(import.meta, start);
