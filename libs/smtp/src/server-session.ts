@@ -316,6 +316,8 @@ export class ServerSession {
     if (rest !== '') return this.#mistake(replies.badArguments);
     const transaction = this.#transaction;
     if (transaction === undefined || this.#chunksBegun(transaction)) return this.#mistake(replies.badSequence);
+    // RFC 3030 §3: a dot cannot end what may hold anything.
+    if (transaction.mail.body === 'binary') return this.#mistake(replies.badSequence);
     if (transaction.accepted === 0) return this.#mistake(this.#nobody(transaction));
     return this.#ask('data', { kind: 'data' });
   }
@@ -520,15 +522,15 @@ export class ServerSession {
     switch (question) {
       case 'mail':
         this.#mails++;
-        return this.#reply(said(replies.senderOk, answer.text));
+        return this.#reply(said(replies.senderOk, answer));
       case 'rcpt':
         if (transaction !== undefined) transaction.accepted++;
-        return this.#reply(said(replies.recipientOk, answer.text));
+        return this.#reply(said(replies.recipientOk, answer));
       case 'data': {
         this.#contentOpen = true;
         const limits = { maxMessageBytes: this.#options.maxMessageBytes, maxHeaderBytes: this.#options.maxHeaderBytes ?? 1_048_576 };
         if (this.#chunks.atHand) {
-          this.#chunks.accept(limits, this.#pass);
+          this.#chunks.accept({ ...limits, binary: transaction?.mail.body === 'binary' }, this.#pass);
           return this.#beginChunk();
         }
         this.#phase = 'content';
@@ -536,10 +538,10 @@ export class ServerSession {
         return this.#reply(replies.sendContent);
       }
       case 'content-end':
-        return this.#reply(said(replies.ok, answer.text), this.#takeAnswers());
+        return this.#reply(said(replies.ok, answer), this.#takeAnswers());
       case 'auth':
         this.#authenticated = true;
-        return this.#reply(said(replies.authenticated, answer.text));
+        return this.#reply(said(replies.authenticated, answer));
       case 'scram': {
         if (answer.scram === undefined) throw new Error('a SCRAM question is accepted with a credential');
         const challenge = this.#auth?.challenge(answer.scram, this.#options.nonce?.() ?? randomBytes(18).toString('base64'));
@@ -571,7 +573,7 @@ export class ServerSession {
   }
 
   #rules() {
-    return { extensions: this.#extensions, site: this.#siteExtension, maxMessageBytes: this.#options.maxMessageBytes };
+    return { ...this.#options, extensions: this.#extensions, site: this.#siteExtension, secure: this.#secure };
   }
 
   #ask(question: Question, event: ServerEvent): void {
@@ -660,6 +662,6 @@ function contentReply(fault: ContentFault): Reply {
   return fault === 'header-too-large' ? replies.headerTooLarge : replies.badContent;
 }
 
-function said(reply: Reply, text: string | undefined): Reply {
-  return text === undefined ? reply : { ...reply, text };
+function said(reply: Reply, { text = reply.text, enhanced = reply.enhanced }: { text?: string; enhanced?: string }): Reply {
+  return { code: reply.code, ...(enhanced === undefined ? {} : { enhanced }), text };
 }

@@ -1,4 +1,4 @@
-import type { ServerOptions } from './server-types.ts';
+import type { Extension, ServerOptions } from './server-types.ts';
 import { xclientAttributes } from './xclient.ts';
 
 /** What of a session decides what may be said in it. */
@@ -15,29 +15,43 @@ export const notImplemented: ReadonlySet<string> = new Set(['EXPN', 'TURN', 'ATR
 export const otherProtocols: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'OPTIONS', 'CONNECT', 'PROXY']);
 
 /** The lines of the reply to EHLO behind our name. */
-export function ehloKeywords(options: ServerOptions, { secure, authenticated, authAllowed, site }: Standing): string[] {
-  const keywords: string[] = [];
-  for (const extension of options.extensions) {
-    switch (extension) {
-      case 'SIZE':
-        keywords.push(`SIZE ${options.maxMessageBytes}`);
-        break;
-      case 'STARTTLS':
-        if (!secure) keywords.push(extension);
-        break;
-      case 'AUTH':
-        if (authAllowed && !authenticated) keywords.push(`AUTH PLAIN LOGIN${options.scram === true ? ' SCRAM-SHA-256' : ''}`);
-        break;
-      case 'LIMITS':
-        keywords.push(`LIMITS RCPTMAX=${options.maxRecipients}${options.maxMails === undefined ? '' : ` MAILMAX=${options.maxMails}`}`);
-        break;
-      default:
-        keywords.push(extension);
-    }
-  }
+export function ehloKeywords(options: ServerOptions, standing: Standing): string[] {
+  const keywords = options.extensions.map((extension) => keyword(extension, options, standing)).filter((word) => word !== undefined);
   if (options.xclient === true) keywords.push(`XCLIENT ${xclientAttributes}`);
-  if (site) keywords.push('XMAILRAIL');
+  if (standing.site) keywords.push('XMAILRAIL');
   return keywords;
+}
+
+/** An extension as EHLO names it now; undefined where it is not offered now. */
+function keyword(extension: Extension, options: ServerOptions, { secure, authenticated, authAllowed }: Standing): string | undefined {
+  switch (extension) {
+    case 'SIZE':
+      return `SIZE ${options.maxMessageBytes}`;
+    case 'LIMITS':
+      return `LIMITS RCPTMAX=${options.maxRecipients}${options.maxMails === undefined ? '' : ` MAILMAX=${options.maxMails}`}`;
+    case 'FUTURERELEASE': {
+      const { maxHoldMs = 0, now = Date.now } = options;
+      if (maxHoldMs <= 0) return undefined;
+      return `FUTURERELEASE ${Math.floor(maxHoldMs / 1_000)} ${new Date(now() + maxHoldMs).toISOString().replace(/\.\d+/, '')}`;
+    }
+    case 'DELIVERBY':
+      return `DELIVERBY ${options.minDeliverBySeconds ?? 1}`;
+    case 'REQUIRETLS':
+      return secure ? extension : undefined;
+    case 'STARTTLS':
+      return secure ? undefined : extension;
+    case 'AUTH':
+      return authAllowed && !authenticated ? `AUTH PLAIN LOGIN${options.scram === true ? ' SCRAM-SHA-256' : ''}` : undefined;
+    case 'PIPELINING':
+    case '8BITMIME':
+    case 'SMTPUTF8':
+    case 'DSN':
+    case 'ENHANCEDSTATUSCODES':
+    case 'CHUNKING':
+    case 'BINARYMIME':
+    case 'MT-PRIORITY':
+      return extension;
+  }
 }
 
 /** What HELP names, which is what may be said now: as in EHLO, neither TLS nor AUTH where there is none, or no more. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { OrganizationSnapshot } from '@mailrail/organization';
+import { maxHoldMs, type OrganizationSnapshot } from '@mailrail/organization';
 import {
   accept,
   type Extension,
@@ -18,6 +18,7 @@ import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
 import { domainKind, mayRelay, type Who } from './may-relay.ts';
 import { acceptRequest, recipientOf, type SessionFacts, typedAddress } from './smtp-envelope.ts';
+import { grantedPriority } from './wishes.ts';
 import { isLoopback, plainAddress, type SmtpSettings, takesStrangers } from './smtp-listeners.ts';
 
 /** Time limits in milliseconds, RFC 5321 §4.5.3.2. */
@@ -109,6 +110,8 @@ export class SmtpConnection {
         maxMessageBytes: limits.messageBytes,
         maxHeaderBytes: limits.headerBytes,
         maxRecipients: limits.recipientsPerMessage,
+        maxHoldMs: maxHoldMs(settings, snapshot.settings),
+        minDeliverBySeconds: Math.ceil(settings.minDeliverBy / 1_000),
         protocol: settings.listener === 'lmtp' ? 'lmtp' : 'smtp',
         requireAuth: !takesStrangers(settings.listener) || settings.requireAuthentication,
         requireTls: settings.requireTls,
@@ -279,11 +282,14 @@ export class SmtpConnection {
     if (obstacle !== undefined) return this.#session.answer(reject(obstacle));
     const sender = mail.sender === null ? null : typedAddress(mail.sender);
     if (sender === undefined) return this.#session.answer(reject(replies.badSenderAddress));
-    this.#mail = mail;
+    const priority = grantedPriority(mail.priority, this.#who() !== 'outside', this.#context.settings);
+    this.#mail = priority === undefined ? mail : { ...mail, priority };
     this.#sender = sender;
     this.#recipients = [];
     this.#progressAt = performance.now();
-    return this.#session.answer(accept);
+    if (priority === mail.priority) return this.#session.answer(accept);
+    // RFC 6710 §4.1: what became of the wish is said.
+    return this.#session.answer({ accept: true, enhanced: '2.3.6', text: `${priority} is the new priority of the message` });
   }
 
   #onRcpt(rcpt: RcptCommand): void {
