@@ -496,6 +496,15 @@ describe('bounds', () => {
     expect(bytes).toBeGreaterThan(all.length);
   });
 
+  test('a header block of 200,000 fields is taken in its stride, one over the limit is not taken', async () => {
+    const talk = await Talk.hello(await open());
+    const began = performance.now();
+    expect(await talk.mail({ content: `${'a:\r\n'.repeat(200_000)}\r\nx\r\n` })).toMatch(/^250/);
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(await talk.mail({ content: 'a:\r\n'.repeat(300_000) })).toMatch(/^552 5\.3\.4/);
+    expect(line.accepted).toHaveLength(1);
+  });
+
   test('a client that never closes is closed', async () => {
     const talk = await Talk.hello(await open({ limits: { lingerMs: 100 } }));
     talk.send('QUIT\r\n');
