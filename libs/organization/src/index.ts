@@ -1,5 +1,6 @@
 export * from './organization-file.ts';
 export * from './organization-of.ts';
 export * from './parse-organization.ts';
+export * from './retention.ts';
 export * from './schema.ts';
 export * from './snapshot.ts';

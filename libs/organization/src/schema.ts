@@ -128,8 +128,32 @@ const Gateway = z.discriminatedUnion('kind', [
     sessionTimeout: TimeLimit.prefault('1d'),
     /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
     withhold: z
-      .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'LIMITS', 'STARTTLS', 'AUTH']))
+      .array(
+        z.enum([
+          'PIPELINING',
+          'SIZE',
+          '8BITMIME',
+          'SMTPUTF8',
+          'DSN',
+          'ENHANCEDSTATUSCODES',
+          'CHUNKING',
+          'BINARYMIME',
+          'LIMITS',
+          'FUTURERELEASE',
+          'MT-PRIORITY',
+          'DELIVERBY',
+          'REQUIRETLS',
+          'STARTTLS',
+          'AUTH',
+        ]),
+      )
       .default([]),
+    /** The longest a sender may have a mail held (FUTURERELEASE). Default 3d on a submission listener, else 0s: not offered. */
+    maxHold: Duration.refine((ms) => ms <= 31_536_000_000, 'at most 365d').optional(),
+    /** The shortest time a mail may be asked to be delivered in or returned (DELIVERBY). */
+    minDeliverBy: Duration.refine((ms) => ms >= 1_000, 'at least 1s').prefault('60s'),
+    /** Who may ask for a priority above 0 (MT-PRIORITY); everybody may ask for less. */
+    raisePriority: z.enum(['inside', 'anybody', 'nobody']).default('inside'),
   }),
   z.strictObject({ name: Name, kind: z.literal('http') }),
   z.strictObject({
@@ -213,7 +237,7 @@ export const Organization = z.strictObject({
     .max(1_000)
     .default([]),
   messageFormats: z.array(MessageFormat).max(1_000).default([]),
-  contentRetention: Duration.optional(), // default: expireAfter plus a day (R13)
+  contentRetention: Duration.optional(), // default: expireAfter, the longest hold and a day (R13)
 });
 export type Organization = z.output<typeof Organization>;
 /** The settings as a person writes them: defaults left out, durations and sizes as text. */

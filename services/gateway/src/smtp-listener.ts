@@ -145,7 +145,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
       const connection = new SmtpConnection(socket, {
         settings,
         snapshot,
-        extensions: listenerExtensions(settings, secure !== undefined, hasAccounts),
+        extensions: listenerExtensions(settings, snapshot, secure !== undefined, hasAccounts),
         acceptor,
         limits: {
           ...limits,
