@@ -13,13 +13,14 @@ export interface LineFacts {
   redisUrl: string;
 }
 
-/** Which directory is asked, and how; a password may be among it or in the URL. For the categorizer alone. */
-const forCategorizer = /^(LDAP|DIRECTORY)_/i;
+/** Which directory is asked, and how; a password may be among it or in the URL. For those alone who ask. */
+const forWhoAsks = /^(LDAP|DIRECTORY)_/i;
+const asks = /^(?:categorizer|translator|connectors\/foreign\..+)$/;
 
 /** What one stage may have of the line's environment. */
 export function stageEnvironment(stage: string, environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  if (stage === 'categorizer') return environment;
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !forCategorizer.test(name)));
+  if (asks.test(stage)) return environment;
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !forWhoAsks.test(name)));
 }
 
 /** Variables of the one who typed `npm start` that are not meant for the stages. */

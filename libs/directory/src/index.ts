@@ -1,3 +1,4 @@
+export * from './address-mapper.ts';
 export * from './cache-store.ts';
 export * from './cached-directory.ts';
 export * from './dn.ts';
@@ -15,6 +16,7 @@ export * from './ldif.ts';
 export * from './ldif-directory.ts';
 export * from './membership.ts';
 export * from './memory-directory.ts';
+export * from './on-demand.ts';
 export * from './port.ts';
 export * from './resolve/explain.ts';
 export * from './resolve/resolution.ts';

@@ -4,6 +4,7 @@ import { dnKey, isDeletedDn } from '../dn.ts';
 import { type Membership, membershipIn } from '../membership.ts';
 import type { Directory, Entry } from '../port.ts';
 import { bare } from './bare.ts';
+import { foreignByTemplate } from '../address-mapper.ts';
 import { encapsulated, ownersIn, spellings, withPostmaster } from './address-lookup.ts';
 import { expandGroups, type GroupVisit, isGroup, type SeenDn, tooMany } from './expand.ts';
 import { failures } from './failures.ts';
@@ -160,8 +161,13 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     else if (type !== 'SMTP') outcomes.onward(way, trail, address);
     else {
       const domain = domainOf(address);
+      // Whoever may write to an address of ours may write to the one it stands for, as the organization's file says.
+      const behind = domain === undefined || item.forwards >= maxForwards ? undefined : foreignByTemplate(address, organization);
       if (domain === undefined || domain === '') outcomes.fail(way, trail, failures.noDomain);
-      else if (organization.domain(domain)?.type !== 'authoritative') outcomes.onward(way, trail, address);
+      else if (behind !== undefined) {
+        outcomes.note(() => `${bare(address)}: is ${bare(behind.address)}, ${behind.why}`);
+        next.push({ ...item, at: { kind: 'address', address: behind.address }, forwards: item.forwards + 1 });
+      } else if (organization.domain(domain)?.type !== 'authoritative') outcomes.onward(way, trail, address);
       else ours(item, address, next);
     }
   }
