@@ -74,6 +74,10 @@ export type MessageFormat = z.output<typeof MessageFormat>;
 
 const Host = z.string().regex(/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:\d{1,5})?$/, 'host, host:port or [address]:port');
 
+/** Formats that can be written into an OUT folder. */
+export const writtenForms = ['eml', 'bsmtp', 'gwapi', 'ffapi'] as const;
+export type WrittenForm = (typeof writtenForms)[number];
+
 const Tls = z.enum(['never', 'opportunistic', 'required']);
 
 const Count = z.int().min(1).max(1_000_000_000);
@@ -165,6 +169,12 @@ const Gateway = z.discriminatedUnion('kind', [
     /** A file that does not say itself that it is finished, and was not moved in, is taken when nothing was written to it for so long. */
     quietFor: Duration.prefault('10s'),
     keepDone: Duration.prefault('0s'),
+    /** What lies behind this gateway: mail for it goes back to the MTA, into the gateway's own queue, and from there into its OUT folder. */
+    addressSpaces: z.array(AddressSpace).max(100).default([]),
+    /** The format of files in OUT; default the gateway's own dialect where it can be written, else `eml`. */
+    writes: z.enum(writtenForms).optional(),
+    /** So many files in OUT that nobody took, and no more are written. */
+    maxWaiting: z.int().min(1).max(1_000_000).default(10_000),
   }),
 ]);
 
@@ -231,6 +241,21 @@ export const Organization = z.strictObject({
   schedule: RetrySchedule.prefault({}),
   gateways: z.array(Gateway).default([]),
   connectors: z.array(Connector).default([]),
+  /**
+   * How foreign systems and Internet mail name the same people, ours or theirs: each side with the variables of Exchange's recipient
+   * policies. The first pair that fits an address counts.
+   */
+  addressTemplates: z
+    .array(
+      z.strictObject({
+        foreign: z.string().max(500),
+        internet: z.string().max(500),
+        /** Whose addresses: those of people behind a gateway, or ours as a foreign system knows them. */
+        people: z.enum(['theirs', 'ours']).default('theirs'),
+      }),
+    )
+    .max(100)
+    .default([]),
   /** Links between other sites, so that mail for a site without a connector of ours takes the cheapest path. One way each, as connectors are. */
   siteLinks: z
     .array(z.strictObject({ from: Site, to: Site, cost: z.int().min(1).max(100).default(1) }))

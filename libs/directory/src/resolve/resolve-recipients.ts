@@ -156,7 +156,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
 
   function unknown(item: Item<R>, address: string, next: Item<R>[]): void {
     const { way, trail, forwards } = item;
-    const means = ownerless(address, organization, (input.trusted || forwards > 0) && forwards < maxForwards);
+    const means = ownerless(address, organization, { trusted: input.trusted || forwards > 0, again: forwards < maxForwards });
     switch (means.kind) {
       case 'onward':
         leave(way, trail, address);
@@ -165,8 +165,8 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
         outcomes.note(() => `${bare(address)}: the organization's postmaster`);
         next.push({ ...item, at: { kind: 'address', address: means.address } });
         return;
-      case 'encapsulated':
-        outcomes.note(() => `${bare(address)}: is ${bare(means.address)}, encapsulated`);
+      case 'stands-for':
+        outcomes.note(() => `${bare(address)}: is ${bare(means.address)}, ${means.why}`);
         next.push({ ...item, at: { kind: 'address', address: means.address }, forwards: forwards + 1 });
         return;
       case 'failure':
