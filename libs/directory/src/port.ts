@@ -52,6 +52,7 @@ export interface Entry {
   initials?: string;
   primary?: string; // primary SMTP address, typed
   addresses: string[]; // every proxy address, typed, primary first
+  mailAlone?: true; // not mail-enabled, and has its address in `mail` alone: it takes nobody's address away
   legacyDn?: string; // legacyExchangeDN
   targetAddress?: string; // typed; everything goes there
   homeMdb?: string;
