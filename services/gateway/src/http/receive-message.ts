@@ -129,6 +129,7 @@ function notTaken({ cause, reply }: Refused): HttpProblem | MessageRefused {
     case 'header-too-large':
       return new MessageRefused('too-large', reply.text);
     case 'too-many-hops':
+    case 'policy':
       return new MessageRefused('syntax', reply.text);
   }
 }
