@@ -121,6 +121,11 @@ const Gateway = z.discriminatedUnion('kind', [
      * report later. The gateway then needs DIRECTORY_URL as the categorizer has it.
      */
     recipientCheck: z.boolean().default(false),
+    /**
+     * SPF, DKIM, DMARC and ARC of mail from outside. mark: the result stands in Authentication-Results; reject: and 550 for what
+     * its own domain wants refused.
+     */
+    senderChecks: z.enum(['none', 'mark', 'reject']).default('none'),
     maxUnknownRecipients: z.int().min(1).max(10_000).default(50), // of one session before 421, where they are looked up
     /** Limits of a client address (of IPv6 the /64) and of an account, over a sliding time. Off by default. */
     perAddress: Rates,

@@ -127,6 +127,12 @@ export function createMetrics(stage: string, now: () => number = Date.now) {
       labelNames: ['result'],
       registers,
     }),
+    senderChecks: new Counter({
+      name: 'mailrail_sender_checks_total',
+      help: 'messages whose sender was checked, by gateway, DMARC result and what became of them',
+      labelNames: ['gateway', 'dmarc', 'result'],
+      registers,
+    }),
     limited: new Counter({
       name: 'mailrail_limited_total',
       help: 'what was told to come later since its client is over a limit',

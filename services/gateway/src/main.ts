@@ -13,6 +13,8 @@ import { rateLimits } from './limits/rate-limits.ts';
 import { redisRates } from './limits/redis-rates.ts';
 import { readNamed } from './named-file.ts';
 import { recipientCheck } from './recipient-check.ts';
+import { cachedQuestions, systemQuestions } from './sender-checks/dns.ts';
+import { senderChecks } from './sender-checks/sender-checks.ts';
 import { openSmtpListener, type SmtpListener } from './smtp-listener.ts';
 import type { ListenerKind } from './smtp-listeners.ts';
 
@@ -41,6 +43,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     directory === undefined ? undefined : recipientCheck({ directory, log, metrics, timeoutMs: config.DIRECTORY_TIMEOUT_MS });
   const shared = redisRates({ url: config.REDIS_URL, log });
   const rates = rateLimits({ shared, metrics });
+  const dns = cachedQuestions(systemQuestions({ servers: config.DNS_SERVERS ?? [] }));
+  const senders = senderChecks({ dns, log, metrics });
   const tell: typeof line.tell = (event) => line.tell(event);
   const waysIn: { close(): Promise<void> }[] = [];
   const listeners: SmtpListener[] = [];
@@ -77,6 +81,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
       metrics,
       tell,
       rates,
+      senders,
       ...(recipients === undefined ? {} : { recipients }),
       ...(tls === undefined ? {} : { tls, implicitTls }),
       ...(kind === 'submission' && user !== undefined && password !== undefined ? { account: { user, password } } : {}),

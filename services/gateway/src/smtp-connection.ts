@@ -16,10 +16,12 @@ import {
 } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
+import type { ContentCheck } from './content-check.ts';
 import { domainKind, mayRelay, type Who } from './may-relay.ts';
 import { comingRecipients } from './coming-recipients.ts';
 import type { Client, SessionLimits } from './limits/session-limits.ts';
 import type { RecipientCheck } from './recipient-check.ts';
+import type { SenderChecks } from './sender-checks/sender-checks.ts';
 import { acceptRequest, recipientOf, type SessionFacts, typedAddress } from './smtp-envelope.ts';
 import { grantedPriority } from './wishes.ts';
 import { isLoopback, plainAddress, type SmtpSettings, takesStrangers } from './smtp-listeners.ts';
@@ -47,6 +49,8 @@ export interface ConnectionContext {
   tell: GatewayLine['tell'] | undefined;
   /** Undefined where nothing is limited per client. */
   rates: SessionLimits | undefined;
+  /** Undefined where senders are not checked. */
+  senders: SenderChecks | undefined;
   /** Undefined where recipients are not looked up. */
   recipients: RecipientCheck | undefined;
   /** The connection is inside TLS from its first byte. */
@@ -402,11 +406,28 @@ export class SmtpConnection {
       peer: this.#peer,
       inside: this.#who() !== 'outside',
     };
-    const begun = this.#context.acceptor.begin(acceptRequest(facts, this.#mail, this.#sender, this.#recipients, Date.now()));
-    if (!begun.ok) return this.#session.answer(reject(begun.reply));
+    const request = acceptRequest(facts, this.#mail, this.#sender, this.#recipients, Date.now());
+    const check = facts.inside ? undefined : this.#checkSender();
+    const begun = this.#context.acceptor.begin(check === undefined ? request : { ...request, check });
+    if (!begun.ok) {
+      check?.abort();
+      return this.#session.answer(reject(begun.reply));
+    }
     this.#intake = begun;
     this.#contentSince = performance.now();
     return this.#session.answer(accept);
+  }
+
+  #checkSender(): ContentCheck | undefined {
+    const { senders, settings, snapshot } = this.#context;
+    return senders?.begin({
+      gateway: settings.name,
+      address: this.#address,
+      helo: this.#helo,
+      sender: this.#sender,
+      host: snapshot.hostname,
+      refuses: settings.senderChecks === 'reject',
+    });
   }
 
   #onChunk(bytes: Buffer): void {

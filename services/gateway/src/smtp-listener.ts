@@ -9,6 +9,7 @@ import { takeProxyHeader } from './behind-proxy.ts';
 import type { RateLimits } from './limits/rate-limits.ts';
 import { SessionLimits } from './limits/session-limits.ts';
 import type { RecipientCheck } from './recipient-check.ts';
+import type { SenderChecks } from './sender-checks/sender-checks.ts';
 import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
 import {
   type ListenerKind,
@@ -45,6 +46,8 @@ export interface SmtpListenerOptions {
   account?: { user: string; password: string };
   /** Looks recipients up where the settings say so; without it nobody is. */
   recipients?: RecipientCheck;
+  /** Checks senders from outside where the settings say so; without it nobody is. */
+  senders?: SenderChecks;
   /** Counts what clients bring, where the settings limit it; without it nothing is. */
   rates?: RateLimits;
   /** Password of every peer site; its user name is the site's. */
@@ -157,6 +160,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
         metrics,
         tell: options.tell,
         rates,
+        senders: settings.senderChecks === 'none' ? undefined : options.senders,
         recipients: settings.recipientCheck ? options.recipients : undefined,
         address,
         xclient: networks(settings.xclientNetworks)(plainAddress(raw.remoteAddress)),

@@ -122,6 +122,7 @@ export function notTaken({ cause, reply }: Refused): HttpProblem | MessageRefuse
     case 'header-too-large':
       return new MessageRefused('too-large', reply.text);
     case 'too-many-hops':
+    case 'policy':
       return new MessageRefused('syntax', reply.text);
   }
 }
