@@ -3,11 +3,13 @@ import { stat } from 'node:fs/promises';
 import { fileDialects, isFileDialect } from '@mailrail/foreign';
 import { oneLine } from '@mailrail/mail';
 import { claimFiles } from './claim-files.ts';
-import { takeOver } from './claims.ts';
+import { folderTime, takeOver } from './claims.ts';
 import { sweepDone } from './done.ts';
 import { openHand } from './hand.ts';
+import { openHeld } from './held.ts';
 import { layoutOf, makeLayout } from './layout.ts';
 import { movedIn } from './moved-in.ts';
+import { openOrphans } from './orphans.ts';
 import { problemOf } from './problem.ts';
 import { waitingRoom } from './waiting-room.ts';
 import { type Wake, wakeable } from './wake.ts';
@@ -22,6 +24,8 @@ export interface FolderGatewayOptions extends Omit<WorkOptions, 'layout' | 'devi
   leaseMs?: number;
   /** How long a file that looks unfinished is waited for. Default 60,000. */
   unfinishedMs?: number;
+  /** Files in ATT_IN that no message names: told after, in BAD after. Defaults 3,600,000 and 86,400,000. */
+  orphans?: { tellMs: number; badMs: number };
   /** Files worked on at once. Default 32; 2 where files are read whole, so that memory stays bounded. */
   concurrency?: number;
   /** File names remembered between two looks at the folder. Default 16,384. */
@@ -72,6 +76,10 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
     now,
   });
 
+  const held = openHeld({ layout, attachmentMs: options.attachmentMs ?? 600_000 });
+  const orphans = openOrphans({ layout, report: { gateway: gateway.name, dialect: gateway.mode }, ...options.orphans });
+  const orphanEveryMs = Math.min(600_000, (options.orphans?.tellMs ?? 3_600_000) / 4);
+
   let closing = false;
   let dirty = false; // something happened in IN since the last look
   let nextPollAt = 0;
@@ -79,6 +87,8 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
   let scanCostMs = 0;
   let nextTakeOverAt = 0;
   let nextSweepAt = 0;
+  let nextHeldAt = foreign === undefined ? Number.POSITIVE_INFINITY : 0;
+  let nextOrphanAt = nextHeldAt;
   let trouble: { code: string; sentence: string; toldAt: number } | undefined;
   let watcher: FSWatcher | undefined;
 
@@ -103,6 +113,14 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
         hand.take(claimed);
       }
     }
+    if (now() >= nextHeldAt) {
+      nextHeldAt = now() + settleMs;
+      for (const claimed of await held.due(now(), Math.max(0, concurrency - hand.busy))) hand.take(claimed);
+    }
+    if (now() >= nextOrphanAt) {
+      nextOrphanAt = now() + orphanEveryMs;
+      await lookForOrphans();
+    }
     if (room.due(now(), 1).length === 0 && isScanDue()) {
       dirty = false;
       scannedAt = now();
@@ -112,15 +130,29 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
       scanCostMs = now() - scannedAt;
     }
     while (!closing && (await claimSome())) {
-      if (now() >= nextTakeOverAt || now() < hand.pausedUntil || options.acceptor.obstacle() !== undefined) return now();
+      if (now() >= Math.min(nextTakeOverAt, nextHeldAt) || now() < hand.pausedUntil || options.acceptor.obstacle() !== undefined)
+        return now();
     }
     return Math.min(
       nextPollAt,
       nextTakeOverAt,
+      nextHeldAt,
+      nextOrphanAt,
       room.nextDueAt() ?? Number.POSITIVE_INFINITY,
       hand.dueAt() ?? Number.POSITIVE_INFINITY,
       scanAllowedAt(),
     );
+  }
+
+  async function lookForOrphans(): Promise<void> {
+    const { told, bad } = await orphans.look(await folderTime(layout));
+    const shown = (name: string) => oneLine(Buffer.from(name, 'latin1').toString(), 120);
+    for (const { name, ageMs } of told)
+      log.warn('gateway.orphan', { gateway: gateway.name, file: shown(name), ageMs: Math.round(ageMs), outcome: 'told' });
+    for (const name of bad) {
+      options.metrics.refused.inc({ gateway: gateway.name, code: 'unrecognised' });
+      log.warn('gateway.orphan', { gateway: gateway.name, file: shown(name), outcome: 'bad' });
+    }
   }
 
   function isScanDue(): boolean {
