@@ -15,6 +15,8 @@ import { type MessageTaken, receiveMessage } from './http/receive-message.ts';
 import type { ByteBudget } from './http/read-body.ts';
 import { type BodyRules, requireBody } from './http/require-body.ts';
 import type { MessageAccepted } from './http/schemas.ts';
+import type { FetchText } from './http/webhook-certificates.ts';
+import { openWebhooks } from './http/webhook-routes.ts';
 import { answerBrokenRequest, continueWhenWanted, defaultTimeouts, type HttpTimeouts, linger, securityHeaders } from './http/server.ts';
 
 export interface HttpApiOptions extends HandInOptions {
@@ -26,6 +28,8 @@ export interface HttpApiOptions extends HandInOptions {
   metrics: Pick<Metrics, 'refused'>;
   tell?: GatewayLine['tell'];
   timeouts?: Partial<HttpTimeouts>;
+  fetchText?: FetchText; // the way to certificates of webhooks; default HTTPS
+  now?: () => number; // for the age of signatures
   wholeBodiesBytes?: number; // of all bodies that are read whole, at a time; default 96 MB
 }
 
@@ -57,12 +61,7 @@ export async function openHttpApi(options: HttpApiOptions): Promise<HttpApi> {
 const maxConnections = 1_000;
 
 /** What a request came to, for its line in the log. */
-interface Facts {
-  code?: string;
-  rootId?: string;
-  recipients?: number;
-  sizeBytes?: number;
-}
+type Facts = Readonly<Record<string, string | number | boolean>>;
 
 /** The application without a socket. */
 export function httpApi(options: HttpApiOptions): FastifyInstance {
@@ -164,7 +163,7 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
     return client;
   };
   const accepted = (request: FastifyRequest, reply: FastifyReply, { rootId, recipients, sizeBytes, repeated }: MessageTaken) => {
-    facts.set(request.raw, { rootId, recipients, sizeBytes, ...(repeated ? { code: 'repeated' } : {}) });
+    facts.set(request.raw, { rootId, recipients, sizeBytes, repeated });
     return reply
       .code(202)
       .type('application/json')
@@ -195,6 +194,8 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
       return accepted(request, reply, await composeMessage(request.raw, clientIn(request), body));
     },
   );
+  openWebhooks(app, { ...options, credentials: clientOf, budget, sendBody, tell: (raw, told) => void facts.set(raw, told) });
+
   app.get<{ Params: { id: string } }>(
     '/v1/messages/:id',
     { onRequest: async (request) => admit(request, 'read') },

@@ -138,6 +138,6 @@ describe('the access file', () => {
   });
 
   test('an empty file has no keys', () => {
-    expect(parseAccessFile('')).toEqual({ keys: [] });
+    expect(parseAccessFile('')).toEqual({ keys: [], webhooks: [] });
   });
 });

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { HttpProblem, tryLater } from './problem.ts';
 
 export interface IdempotencyOptions {
-  ledger: Pick<Ledger, 'offer' | 'withdraw' | 'complete' | 'effects'>;
+  ledger: Pick<Ledger, 'offer' | 'withdraw' | 'complete' | 'effects' | 'claim'>;
   contents: Pick<ContentStore, 'put'>;
   now?: () => number;
 }

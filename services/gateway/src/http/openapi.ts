@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { maxComposeBytes } from './compose-message.ts';
 import { ComposedMessage } from './compose-schema.ts';
 import { problemType } from './problem.ts';
-import { envelopeHeader, MessageAccepted, MessageQuery, MessageStatus, Problem } from './schemas.ts';
+import { envelopeHeader, MessageAccepted, MessageQuery, MessageStatus, Problem, WebhookAnswer } from './schemas.ts';
 
 /** A route as people and programs read of it. */
 interface Operation {
@@ -21,7 +21,7 @@ interface Operation {
 }
 
 /** Schemas the description has by name. */
-const named: Readonly<Record<string, z.ZodType>> = { MessageAccepted, MessageStatus, Problem };
+const named: Readonly<Record<string, z.ZodType>> = { MessageAccepted, MessageStatus, WebhookAnswer, Problem };
 
 const envelopeHeaders = Object.fromEntries(
   MessageQuery.keyof().options.map((word) => [
@@ -84,6 +84,28 @@ const operations: readonly Operation[] = [
     secured: true,
   },
   {
+    method: 'post',
+    path: '/v1/webhooks/{name}',
+    operationId: 'postWebhook',
+    summary: 'Where a provider posts mail',
+    description:
+      'For Mailgun, SendGrid, Postmark and Amazon SES, each in its own form and with its own proof; not for programs of ours. Mailgun posts whole messages to the same address with `/mime` behind it.',
+    pathParameters: { name: 'Name of the webhook in the access file.' },
+    answers: {
+      200: { description: 'Durable, or nothing to take.', schema: WebhookAnswer },
+      401: { description: 'The password is missing or unknown.', headers: { 'WWW-Authenticate': 'Bearer' } },
+      403: { description: 'The signature is wrong, old or was used; or, for most, the mail will never be taken.' },
+      404: { description: 'There is no webhook of this name.' },
+      406: { description: 'Mailgun: the mail will never be taken.' },
+      411: { description: 'The request has no body.' },
+      413: { description: 'The mail is too large.' },
+      415: { description: 'The body is of another type, or encoded; or its mail is elsewhere.' },
+      422: { description: 'The mail is at fault.' },
+      503: { description: 'It cannot be taken now.', headers: { 'Retry-After': 'seconds' } },
+    },
+    secured: false,
+  },
+  {
     method: 'get',
     path: '/v1/messages/{id}',
     operationId: 'getMessage',
@@ -110,9 +132,15 @@ const operations: readonly Operation[] = [
   },
 ];
 
+/** The same things at a second address. */
+const others = [
+  { method: 'get', path: '/openapi.json' },
+  { method: 'post', path: '/v1/webhooks/{name}/mime' },
+];
+
 /** The methods of a path, for 405 and Allow; undefined for one that is not. */
 export function methodsAt(path: string): string | undefined {
-  const here = [...operations, { method: 'get', path: '/openapi.json' }].find((one) => pathPattern(one.path).test(path));
+  const here = [...operations, ...others].find((one) => pathPattern(one.path).test(path));
   return here === undefined ? undefined : here.method === 'get' ? 'GET, HEAD' : here.method.toUpperCase();
 }
 

@@ -77,6 +77,9 @@ export const MessageStatus = z.object({
 });
 export type MessageStatus = z.output<typeof MessageStatus>;
 
+export const WebhookAnswer = z.union([MessageAccepted, z.object({ ignored: z.string().describe('Why there was nothing to take.') })]);
+export type WebhookAnswer = z.output<typeof WebhookAnswer>;
+
 /** RFC 9457. */
 export const Problem = z.object({
   type: z.string().describe('Kind of problem; `about:blank` says that the status tells it all.'),
