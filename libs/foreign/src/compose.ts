@@ -14,7 +14,7 @@ export interface ComposedFile {
   name: string; // of the last part of whatever path it came with
   type?: string; // by its name when absent
   bytes: Buffer | LazyBytes; // of a `message/...`: 7-bit, with CRLF
-  cid?: string; // what the HTML text calls it; without angle brackets
+  cid?: string; // what HTML names it by, without angle brackets: it is shown inside the message then
   location?: string;
 }
 
@@ -29,12 +29,12 @@ export interface Composition {
   sender?: HeaderAddress;
   to: readonly HeaderAddress[];
   cc: readonly HeaderAddress[];
+  replyTo?: readonly HeaderAddress[];
   subject?: string;
   date?: number; // milliseconds since the epoch
   messageId?: string; // with angle brackets
   inReplyTo?: string;
   references?: string; // what it answers when absent
-  replyTo?: readonly HeaderAddress[];
   importance?: 'low' | 'normal' | 'high';
   priority?: 'non-urgent' | 'normal' | 'urgent';
   sensitivity?: 'Personal' | 'Private' | 'Company-Confidential';
@@ -43,7 +43,7 @@ export interface Composition {
   /** What has no field of its own: `X-Foreign-*`, in order. */
   kept: readonly { name: string; value: string }[];
   text: string | LazyText;
-  html?: string | LazyText;
+  html?: string | LazyText; // the same for those who can show it
   calendar?: { method: string; text: string }; // RFC 5545, with the method of RFC 5546
   /** A report: its second part is the first file. */
   reportType?: 'delivery-status' | 'disposition-notification';
@@ -72,6 +72,9 @@ export async function compose(composition: Composition, context: TranslateContex
  */
 export async function* composed(composition: Composition, context: TranslateContext, isInner = false): AsyncGenerator<Buffer> {
   const { rootId, hostname, at, mailbox } = context;
+  const { from, sender, to, cc, receiptTo } = composition;
+  const named = [from, sender, ...to, ...cc, receiptTo].flatMap((one) => (one === undefined ? [] : [one.address]));
+  await context.prepare?.(named);
   const shown = ({ address, name }: HeaderAddress) => ({ name: oneLine(name ?? '', 200), address: mailbox(address) });
   const field = (key: string, value: string | undefined) =>
     value === undefined ? [] : [{ key, value: oneLine(value, maxFieldCharacters) }];
@@ -80,12 +83,12 @@ export async function* composed(composition: Composition, context: TranslateCont
     ...(composition.sender === undefined ? {} : { sender: shown(composition.sender) }),
     to: composition.to.map(shown),
     cc: composition.cc.map(shown),
+    ...(composition.replyTo === undefined ? {} : { replyTo: composition.replyTo.map(shown) }),
     ...(composition.subject === undefined ? {} : { subject: oneLine(composition.subject, maxFieldCharacters) }),
     date: formatDateTime(composition.date ?? at),
     messageId: composition.messageId ?? `<${rootId}@${hostname}>`,
     ...(composition.inReplyTo === undefined ? {} : { inReplyTo: oneLine(composition.inReplyTo, maxFieldCharacters) }),
     ...references(composition),
-    ...(composition.replyTo === undefined ? {} : { replyTo: composition.replyTo.map(shown) }),
     headers: [
       ...field('Importance', composition.importance),
       ...field('Priority', composition.priority),
@@ -99,7 +102,7 @@ export async function* composed(composition: Composition, context: TranslateCont
     attachments: composition.files.map(({ name, type, bytes, cid, location }) => ({
       filename: oneLine(name, 200),
       content: Readable.from(contentOf(type, bytes)), // in pieces: a large file is never encoded as one
-      ...(type === undefined ? {} : { contentType: type }),
+      ...(type === undefined ? {} : { contentType: oneLine(type, 200) }),
       // What is a message may not be encoded again (RFC 2046 §5.2.1), and ours need it not.
       ...(type?.startsWith('message/') === true ? { contentTransferEncoding: '7bit' as const } : {}),
       ...(type === 'message/rfc822' ? { contentDisposition: 'attachment' as const } : {}),

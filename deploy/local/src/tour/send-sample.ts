@@ -41,6 +41,12 @@ export async function sendSample(sample: Sample, run: string, line: Endpoints): 
     case 'sgw':
     case 'gwapi':
     case 'ffapi':
+    case 'dxl':
+    case 'x400-text':
+    case 'mbox':
+    case 'sms':
+    case 'ccmail':
+    case 'notes-text':
     case 'msg':
     case 'tnef': {
       const folder = path.join(line.in, sample.way, 'IN');

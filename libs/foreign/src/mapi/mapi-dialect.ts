@@ -70,10 +70,21 @@ export async function translateEntry(
 ): Promise<Translated | Reject> {
   const message = orReject(() => parse(file, Number.POSITIVE_INFINITY));
   if ('kind' in message) return message;
+  // All at once, messages in messages too: a directory that does not answer must not end a message in its middle.
+  const { prepare, ...prepared } = context;
+  await prepare?.(addressesIn(message));
   const parts: Buffer[] = [];
   const options = isCarried(message) && !isDamaged(message) ? {} : { whole: whole() };
-  for await (const part of composedMapi(message, context, options)) parts.push(part);
+  for await (const part of composedMapi(message, prepared, options)) parts.push(part);
   return { kind: 'message', parts };
+}
+
+/** Everybody a header, a calendar part or a status may name. */
+function addressesIn(message: MapiMessage): string[] {
+  const { from, sender } = writersOf(message);
+  const { to, cc } = peopleOf(message);
+  const own = [from, sender, ...to, ...cc].flatMap((one) => (one === undefined ? [] : [one.address]));
+  return own.concat(message.attachments.flatMap(({ embedded }) => (embedded === undefined ? [] : addressesIn(embedded))));
 }
 
 function isDamaged({ damage, attachments }: MapiMessage): boolean {

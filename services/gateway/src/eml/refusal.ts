@@ -6,12 +6,12 @@ export type RefusalCode =
   | 'envelope' // no sender or no recipient
   | 'too-large'
   | 'too-many-recipients'
+  | 'nested-too-deep'
   | 'unsupported-type' // not a plain file, or no mail in it
   | 'charset'
   | 'count-mismatch'
   | 'attachment-missing'
   | 'attachment-path'
-  | 'nested-too-deep'
   | 'decode-bomb'
   | 'auth'; // may not send there (S1)
 

@@ -121,12 +121,12 @@ const advice: Record<RefusalCode, string> = {
   envelope: `Give the message a sender and recipients as this folder reads them, ${again}.`,
   'too-large': `Make it smaller, or raise limits.messageBytes or limits.headerBytes in the organization file, ${again}.`,
   'too-many-recipients': `Send it in parts, or raise limits.recipientsPerMessage in the organization file, ${again}.`,
+  'nested-too-deep': `Flatten the file, or save its inner messages as files of their own: things in things in things are read only so far, ${again}.`,
   'unsupported-type': 'Write a plain file of its own into IN, with a mail in it: not a link, a pipe, a device, or another kind of record.',
   charset: `Correct the character set that the file names, ${again}.`,
   'count-mismatch': `Correct the lengths that the file says, ${again}.`,
   'attachment-missing': `Put the attachment into ATT_IN, ${again}.`,
   'attachment-path': `Name attachments by the names they have in ATT_IN, not by a place on a disk, ${again}.`,
-  'nested-too-deep': `Save the inner messages as files of their own, ${again}.`,
   'decode-bomb': 'Nothing a mail program writes grows so large when it is unpacked: find out who made the file before you open it.',
   auth: 'Mail to domains that are not ours is taken only from a gateway with "trust: inside" in the organization file.',
 };

@@ -43,13 +43,13 @@ const statusOfRefusal: Readonly<Record<RefusalCode, number>> = {
   envelope: 422,
   'too-large': 413,
   'too-many-recipients': 422,
+  'nested-too-deep': 422,
   'unsupported-type': 415,
   // Of files alone; an HTTP message never has these.
   charset: 422,
   'count-mismatch': 422,
   'attachment-missing': 422,
   'attachment-path': 422,
-  'nested-too-deep': 422,
   'decode-bomb': 422,
   auth: 403,
 };
