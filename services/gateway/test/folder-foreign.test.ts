@@ -218,3 +218,28 @@ describe('a message with files beside it', () => {
     expect(acceptor.taken).toEqual([]);
   });
 });
+
+describe.each(['msg', 'tnef'] as const)('a message of Outlook in %s', (mode) => {
+  const sample = () => readFile(join(import.meta.dirname, '..', '..', '..', 'libs', 'foreign', 'samples', mode, `silo.${mode}`));
+  test('is taken as it is, for everybody in its table', async () => {
+    start(mode);
+    const bytes = await sample();
+    await drop(`silo.${mode}`, bytes);
+    await waitFor(async () => acceptor.taken.length === 1 && (await isIdle()), { what: 'a mail' });
+    const [taken] = acceptor.taken;
+    expect(taken?.request).toMatchObject({
+      sender: 'SMTP:bo@example.net',
+      recipients: [{ address: 'SMTP:ada@corp.example' }, { address: 'SMTP:ben@corp.example' }, { address: 'GWISE:ACME.PO1.Ed' }],
+      origin: { dialect: mode },
+      foreign: true,
+    });
+    expect(taken?.bytes.equals(bytes)).toBe(true);
+  });
+  test('that is another format is in BAD, untouched, with its class', async () => {
+    start(mode);
+    await drop('note.eml', 'From: a@corp.example\r\n\r\n');
+    await waitFor(async () => (await names('BAD')).length === 3 && (await isIdle()), { what: 'a file in BAD' });
+    expect(await report('note.eml')).toMatchObject({ code: 'unrecognised' });
+    expect(await readFile(join(folder, 'BAD', 'note.eml'), 'utf8')).toBe('From: a@corp.example\r\n\r\n');
+  });
+});

@@ -1,6 +1,7 @@
 import { isAscii } from 'node:buffer';
 import { usualCodePage } from './code-pages.ts';
 import { LetterTables } from './letter-tables.ts';
+import { characters, charsets, skipped } from './rtf-words.ts';
 import { Utf8Output } from './utf8-output.ts';
 
 /** What an RTF text is: HTML or plain text put into RTF (MS-OXRTFEX), or written in RTF. */
@@ -21,50 +22,6 @@ interface Group {
 const maxGroups = 1_000;
 const maxFonts = 2_000;
 
-/** Destinations that are not marked as such, and hold no text of the body. */
-const skipped = new Set(
-  'fonttbl colortbl stylesheet info pict header headerl headerr headerf footer footerl footerr footerf footnote object listtable revtbl filetbl xe tc'.split(
-    ' ',
-  ),
-);
-const characters: ReadonlyMap<string, string> = new Map([
-  ['par', '\n'],
-  ['line', '\n'],
-  ['row', '\n'],
-  ['sect', '\n'],
-  ['page', '\n'],
-  ['tab', '\t'],
-  ['cell', '\t'],
-  ['emdash', '\u2014'],
-  ['endash', '\u2013'],
-  ['emspace', '\u2003'],
-  ['enspace', '\u2002'],
-  ['bullet', '\u2022'],
-  ['lquote', '\u2018'],
-  ['rquote', '\u2019'],
-  ['ldblquote', '\u201c'],
-  ['rdblquote', '\u201d'],
-]);
-/** Windows code pages of the character sets fonts have. */
-const charsets: ReadonlyMap<number, number> = new Map([
-  [0, 1252],
-  [77, 10000],
-  [128, 932],
-  [129, 949],
-  [130, 1361],
-  [134, 936],
-  [136, 950],
-  [161, 1253],
-  [162, 1254],
-  [163, 1258],
-  [177, 1255],
-  [178, 1256],
-  [186, 1257],
-  [204, 1251],
-  [222, 874],
-  [238, 1250],
-  [255, 437],
-]);
 const entities: ReadonlyMap<string, string> = new Map([
   ['&', '&amp;'],
   ['<', '&lt;'],
