@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { simpleParser } from 'mailparser';
-import { readTnef } from '../src/tnef/tnef-file.ts';
+import { fileDialects } from '../src/index.ts';
 import { textIn } from '../src/mapi/properties.ts';
 import { tag } from '../src/mapi/tags.ts';
-import { fileDialects } from '../src/index.ts';
+import { readTnef } from '../src/tnef/tnef-file.ts';
 import { entryOf, limits, sample, summary, translated } from './dialect-support.ts';
 import { recipient, sender, silo } from './mapi-samples.ts';
-import { numbers, propertyList, start, writeAttributes, writeTnef, type WrittenAttribute } from './tnef-writer.ts';
+import type { Written } from './mapi-values.ts';
+import { numbers, propertyList, start, type WrittenAttribute, writeAttributes, writeTnef } from './tnef-writer.ts';
 
 const { tnef } = fileDialects;
 const good = sample('tnef', 'silo.tnef');
@@ -50,6 +51,17 @@ test('what stands in attributes from before MAPI alone', async () => {
   });
   expect(made).toMatch(/^Importance: high\r$/m);
   expect(made).not.toMatch(/^X-Foreign/m);
+});
+
+test.each<[string, WrittenAttribute[], Written[], string, string | undefined]>([
+  ['the stream names', start(1_251), [], 'Привет', undefined],
+  ['the properties name, where the stream names none', [], [[0x3ffd_0003, 1_251]], 'Привет', undefined],
+  ['nobody knows', start(99_999), [], 'Ïðèâåò', 'code page 99999 is not known here'],
+])('8-bit text in a code page that %s', async (_name, first, properties, subject, note) => {
+  const bytes = Buffer.from([0xcf, 0xf0, 0xe8, 0xe2, 0xe5, 0xf2]);
+  const file = writeAttributes([...first, [1, 0x0006_9003, propertyList([...properties, ...sender, [0x0037_001e, bytes]])], recipients]);
+  const mail = await simpleParser(await translated(tnef, file));
+  expect([mail.subject, mail.headers.get('x-foreign-note')]).toEqual([subject, note]);
 });
 
 describe('damage', () => {

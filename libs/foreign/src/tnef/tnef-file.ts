@@ -2,7 +2,7 @@ import { Budget } from '../mapi/budget.ts';
 import { codePageName, usualCodePage } from '../mapi/code-pages.ts';
 import { Fault } from '../mapi/fault.ts';
 import { type MapiAttachment, type MapiMessage, maxNesting } from '../mapi/mapi-message.ts';
-import { bytesIn, flagIn, guidText, type Pieces, type PropertyBag } from '../mapi/properties.ts';
+import { bytesIn, flagIn, guidText, numberIn, type Pieces, type PropertyBag } from '../mapi/properties.ts';
 import { tag } from '../mapi/tags.ts';
 import { attribute, readAttributes, type TnefAttribute } from './attributes.ts';
 import { addOldAttributes, text } from './old-attributes.ts';
@@ -27,12 +27,14 @@ export function readTnef(bytes: Buffer, maxRecipients: number): MapiMessage {
 function messageOf(bytes: Buffer, budget: Budget, depth: number): MapiMessage {
   if (depth > maxNesting) throw new Fault('nested-too-deep', `messages in messages are more than ${maxNesting} deep`);
   const { attributes, damage } = readAttributes(bytes, budget, depth > 0);
-  const codePage = codePageOf(attributes);
+  const oem = oemCodePage(attributes);
+  const known = oem === undefined ? undefined : codePageName(oem);
+  const codePage = known ?? `cp${usualCodePage}`;
   const message: MapiMessage = {
     properties: { byId: new Map(), byName: new Map(), codePage },
     recipients: [],
     attachments: [],
-    notes: [],
+    notes: oem !== undefined && known === undefined ? [`code page ${oem} is not known here`] : [],
     ...(damage === undefined ? {} : { damage }),
   };
   /** A part that cannot be read spoils itself alone. */
@@ -58,6 +60,9 @@ function messageOf(bytes: Buffer, budget: Budget, depth: number): MapiMessage {
     }
   }
   budget.take('attachments', parts.length);
+  // The properties' own word counts where the stream has none.
+  const own = oem === undefined ? numberIn(message.properties, tag.messageCodepage) : undefined;
+  message.properties.codePage = (own === undefined ? undefined : codePageName(own)) ?? codePage;
   addOldAttributes(message.properties, attributes);
   for (const part of parts) attempt(() => message.attachments.push(attachmentOf(part, codePage, budget, depth)));
   if (flagIn(message.properties, tag.hasAttachments) === true && parts.length === 0) {
@@ -68,10 +73,9 @@ function messageOf(bytes: Buffer, budget: Budget, depth: number): MapiMessage {
 
 const spoilsItselfAlone: ReadonlySet<string> = new Set(['count-mismatch', 'syntax', 'unrecognised', 'incomplete-timeout']);
 
-function codePageOf(attributes: readonly TnefAttribute[]): string {
+function oemCodePage(attributes: readonly TnefAttribute[]): number | undefined {
   const data = attributes.find(({ id, isOfAttachment }) => id === attribute.oemCodePage && !isOfAttachment)?.data;
-  const said = data !== undefined && data.length >= 4 ? data.readUInt32LE(0) : usualCodePage;
-  return codePageName(said) ?? `cp${usualCodePage}`;
+  return data !== undefined && data.length >= 4 ? data.readUInt32LE(0) : undefined;
 }
 
 function recipientsIn(data: Buffer, codePage: string, budget: Budget): PropertyBag[] {
