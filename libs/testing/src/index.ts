@@ -1,4 +1,5 @@
 export * from './brokers.ts';
+export * from './debian-tree.ts';
 export * from './mails.ts';
 export * from './redis.ts';
 export * from './tcp-proxy.ts';
