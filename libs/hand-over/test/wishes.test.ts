@@ -56,9 +56,9 @@ describe('DELIVERBY', () => {
     const { outcome } = await sent({ offers: ['DELIVERBY', 'DSN'] }, { deliverBy: inSeconds(600, 'notify', true), recipients });
     expect(outcome.filter((line) => line.startsWith('relayed'))).toHaveLength(told);
   });
-  test('a return and a peer that would not keep the time: 5.3.3, before MAIL', async () => {
+  test('a return and a peer that would not keep the time: 5.4.7, before MAIL', async () => {
     const { outcome, commands } = await sent({ offers: [] }, { deliverBy: inSeconds(600, 'return') });
-    expect(outcome).toEqual(['failed ada@remote.example 5.3.3: its sender set a time, which the next system would not keep (DELIVERBY)']);
+    expect(outcome).toEqual(['failed ada@remote.example 5.4.7: its sender set a time, which the next system would not keep (DELIVERBY)']);
     expect(commands.some((line) => line.startsWith('MAIL'))).toBe(false);
   });
   test('a return with less left than the peer needs: 5.4.7', async () => {
