@@ -39,6 +39,16 @@ export const Content = z.object({
 });
 export type Content = z.output<typeof Content>;
 
+/** What a copy's content is, other than what came in, since its recipients' systems want it so. */
+export const ContentForm = z.object({
+  without: z
+    .array(z.enum(['tnef', 'html']))
+    .min(1)
+    .optional(), // parts that are left out of `content`
+  transfer: z.literal('7bit').optional(), // to be sent so, whatever the peer says it takes (RFC 6152 §3)
+});
+export type ContentForm = z.output<typeof ContentForm>;
+
 /** Where a mail entered, and how far it is to be trusted (S1, S7). */
 export const Origin = z.object({
   gateway: z.string().max(64),

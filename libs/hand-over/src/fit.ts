@@ -15,7 +15,7 @@ export interface Fit {
   /** Recipients in the order's order: the mailbox to name, or why not. */
   recipients: readonly (string | Misfit)[];
   smtputf8: boolean;
-  /** The peer does not take the body as it is, 8-bit or binary: it has to be converted, or nobody gets it. */
+  /** The body is 8-bit or binary, and the peer does not take it so, or one behind it does not. */
   convert: '8bit' | 'binary' | undefined;
   /** RFC 2852: what is left of the time, in seconds, for a peer that heeds it. */
   bySeconds?: number;
@@ -26,6 +26,7 @@ export interface Asks {
   sender: string | null;
   recipients: readonly { mailbox: string }[];
   content: Content;
+  transfer?: '7bit' | undefined; // wished for, whatever the peer says it takes
   deliverBy?: DeliverBy | undefined;
   requireTls?: boolean | undefined;
 }
@@ -49,7 +50,7 @@ export function fit(mail: Asks, peer: Capabilities, verified: boolean, now = Dat
   if (peer.size !== undefined && peer.size > 0 && bytes > peer.size) {
     return { status: '5.3.4', reason: `the message has ${bytes} bytes, the next system takes ${peer.size}` };
   }
-  const convert = conversion(content, peer);
+  const convert = conversion(content, peer, mail.transfer);
   if (peer.smtputf8) {
     const smtputf8 = content.smtputf8 || !isAscii(mail.sender ?? '') || mail.recipients.some(({ mailbox }) => !isAscii(mailbox));
     return { sender: mail.sender, recipients: mail.recipients.map(({ mailbox }) => mailbox), smtputf8, convert, ...by };
@@ -64,9 +65,11 @@ export function fit(mail: Asks, peer: Capabilities, verified: boolean, now = Dat
   return { sender, recipients, smtputf8: false, convert, ...by };
 }
 
-function conversion({ body }: Content, peer: Capabilities): Fit['convert'] {
-  if (body === '8bit' && !peer.eightBit) return '8bit';
-  return body === 'binary' && !(peer.binary && peer.chunking) ? 'binary' : undefined;
+/** What the body has to be converted from, for the peer itself and for one behind it that takes 7-bit only. */
+export function conversion({ body }: Content, peer: Capabilities, transfer?: '7bit'): Fit['convert'] {
+  if (body === '8bit') return peer.eightBit && transfer === undefined ? undefined : '8bit';
+  if (body === 'binary') return peer.binary && peer.chunking && transfer === undefined ? undefined : 'binary';
+  return undefined;
 }
 
 /**

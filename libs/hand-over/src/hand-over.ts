@@ -1,6 +1,6 @@
-import { type Recipient, type RoutedMail, underWaySince } from '@mailrail/contracts';
+import { type Recipient, type RoutedMail, underWaySince, progressOf } from '@mailrail/contracts';
 import type { Count, Ledger } from '@mailrail/ledger';
-import { smtpMailbox } from '@mailrail/mail';
+import { oneLine, smtpMailbox } from '@mailrail/mail';
 import { type Outcome, poison, transient } from '@mailrail/pipeline';
 import type { BackoffSchedule, DestinationState } from './destination-state.ts';
 import { claim, effectKey, encode, interrupted } from './effects.ts';
@@ -116,6 +116,7 @@ async function send(
         sender: mail.sender === null ? null : (smtpMailbox(mail.sender) ?? null),
         recipients: addressed.map(({ recipient, mailbox }) => ({ mailbox, notify: recipient.notify, orcpt: recipient.orcpt })),
         content: mail.content,
+        transfer: mail.contentForm?.transfer,
         envid: mail.envid,
         ret: mail.ret,
         priority: mail.priority,
@@ -218,6 +219,10 @@ async function record(deps: HandOverDeps, mail: RoutedMail, fates: readonly Fate
       if (as === 'repeated') continue;
       const count: { count?: Count } = fate.kind === 'accepted' ? { count: { field: 'handedOver', by: 1 } } : {};
       final.push({ key, outcome: encode(fate, recipient.id), ...count });
+      if (fate.kind === 'accepted') {
+        const told = { state: 'handed-over' as const, status: fate.status, detail: oneLine(`${fate.mta}: ${fate.reply}`) };
+        final.push(...progressOf(mail, [recipient], told));
+      }
     } else if (fate.kind !== 'held') again.push(recipient);
   }
   const [told] = await Promise.all([final.length === 0 ? true : deps.ledger.complete(final), withdraw(deps, mail, again)]);

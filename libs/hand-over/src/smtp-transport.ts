@@ -3,7 +3,7 @@ import { oneLine, replyOutcome } from '@mailrail/mail';
 import type { OutgoingMail, OutgoingRecipient, RecipientAnswer, SiteParameters } from '@mailrail/smtp';
 import { type Body, convertedBinaryBody, convertedBody, relayedBody, relayedBytes } from './body.ts';
 import { maxConvertibleHeaderBytes, planBinary, planConversion } from './convert-8bit.ts';
-import { type Fit, fit, type Misfit } from './fit.ts';
+import { conversion, type Fit, fit, type Misfit } from './fit.ts';
 import type { RestingHosts, Unreached } from './open-first.ts';
 import type { SessionPool } from './pool.ts';
 import type { ResolveHosts } from './resolve-hosts.ts';
@@ -65,7 +65,7 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
       pool.release(session, true);
       return { kind: 'answered', answers: order.recipients.map(() => refusedHere(misfit)), peer, bytes: 0 };
     };
-    const fitted = fit(order, capabilities, session.tls === 'verified');
+    let fitted = fit(order, capabilities, session.tls === 'verified');
     if ('status' in fitted) return everybody(fitted);
     let body = whole;
     if (fitted.convert !== undefined) {
@@ -76,8 +76,9 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
         pool.release(session, true);
         return noContent(error);
       }
-      if ('status' in found) return everybody(found);
-      body = found;
+      if (!('status' in found)) body = found;
+      else if (conversion(order.content, capabilities) !== undefined) return everybody(found);
+      else fitted = { ...fitted, convert: undefined }; // only wished for, and better so than not at all
     }
 
     const answers: (Answer | undefined)[] = fitted.recipients.map((one) => (typeof one === 'string' ? undefined : refusedHere(one)));

@@ -8,6 +8,7 @@ export interface Order {
   sender: string | null;
   recipients: readonly { mailbox: string; notify?: Recipient['notify']; orcpt?: string | undefined }[];
   content: Content;
+  transfer?: '7bit' | undefined; // whatever the peer says it takes
   envid?: string | undefined; // RFC 3461 §4.4
   ret?: 'full' | 'hdrs' | undefined;
   priority?: number | undefined; // RFC 6710

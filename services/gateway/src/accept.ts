@@ -5,6 +5,7 @@ import { firstLines, HeaderFilter, type ReceivedFrom } from '@mailrail/mail';
 import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
 import { type Reply, replies } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
+import type { ContentCheck } from './content-check.ts';
 import { type Contents, openContents } from './intake-content.ts';
 import { type MailFacts, mailFacts, mailsOf } from './mails-of.ts';
 import { expiryOf, type Wishes } from './wishes.ts';
@@ -47,6 +48,8 @@ export interface AcceptRequest {
   /** Not an Internet message yet: its bytes are kept as they are, and the translator writes what stands before a message. */
   foreign?: boolean;
   site?: FromSite;
+  /** Looks at the bytes as they come. */
+  check?: ContentCheck;
 }
 
 export interface Accepted {
@@ -61,7 +64,17 @@ export interface Accepted {
 export interface Refused {
   ok: false;
   reply: Reply;
-  cause: 'storage' | 'unconfirmed' | 'full' | 'down' | 'in-hand' | 'too-large' | 'header-too-large' | 'too-many-hops' | 'aborted';
+  cause:
+    | 'storage'
+    | 'unconfirmed'
+    | 'full'
+    | 'down'
+    | 'in-hand'
+    | 'too-large'
+    | 'header-too-large'
+    | 'too-many-hops'
+    | 'policy'
+    | 'aborted';
 }
 
 /** One message on its way in. */
@@ -91,7 +104,7 @@ export interface GatewayLine {
 }
 
 export interface AcceptorOptions {
-  contents: Pick<ContentStore, 'put' | 'writer'>;
+  contents: Pick<ContentStore, 'put' | 'writer' | 'read'>;
   line: GatewayLine;
   organization: Pick<OrganizationSource, 'current'>;
   ledger: Pick<Ledger, 'countOnce'>;
@@ -179,7 +192,8 @@ export function openAcceptor(options: AcceptorOptions): Acceptor {
     const contents: Contents = openContents({
       store: options.contents,
       key: { rootId: facts.rootId, form: facts.form },
-      first: first.bytes,
+      first,
+      ...(request.check === undefined ? {} : { check: request.check }),
       filter,
       limits: snapshot.settings.limits,
       collectBytes: options.collectBytes ?? 262_144,

@@ -469,6 +469,7 @@ describe('bounds', () => {
     let bytes = 0;
     const slow = {
       put: contents.put.bind(contents),
+      read: contents.read.bind(contents),
       writer: (key: { rootId: string; form: string }) => {
         const writer = contents.writer(key);
         return {
