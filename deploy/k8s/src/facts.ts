@@ -13,7 +13,7 @@ export const ports = { admin: 9090, smtp: 2525, submission: 2587, site: 2528, ht
 export const secrets = {
   broker: 'mailrail-broker', // username, password
   redis: 'mailrail-redis', // password
-  gateway: 'mailrail-gateway', // api-key, submission-user, submission-password
+  gateway: 'mailrail-gateway', // api-key, submission-user, submission-password, perhaps http-access
   site: 'mailrail-site', // secret
   content: 'mailrail-content', // access-key-id, secret-access-key of the bucket
   directory: 'mailrail-directory', // password of who asks the directory
