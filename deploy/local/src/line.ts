@@ -83,6 +83,7 @@ async function startOnce(options: LineOptions): Promise<Line> {
     const { TLS_CERT: cert = '', TLS_KEY: key = '' } = env;
     const certificate = cert === '' && key === '' ? await certificateOf(data.dir) : { cert, key };
     const organization = await readOrganization(files.organization, { ...env, MAILRAIL_SINK: `127.0.0.1:${ports.sink}` });
+    const recipientCheck = organization.settings.gateways.some((gateway) => gateway.kind === 'smtp' && gateway.recipientCheck);
     const processes = processesOf(stagesOf(organization.settings.connectors), options.scale);
 
     say('starting RabbitMQ and Redis');
@@ -171,12 +172,12 @@ async function startOnce(options: LineOptions): Promise<Line> {
       SINK_PORT: String(ports.sink),
     });
     if (options.processes === 'one') {
-      const wanted = processes.map(({ name, stage: { main, role } }) => ({ name, main, role }));
+      const wanted = processes.map(({ name, stage: { main, role } }) => ({ name, main, role, recipientCheck }));
       await run('line', [path.join(import.meta.dirname, 'one-process.ts'), JSON.stringify(wanted)], shared);
     } else {
       for (const { name, stage } of processes) {
         const role = stage.role === undefined ? {} : { MAILRAIL_ROLE: stage.role };
-        const own = { ...stageEnvironment(stage.name, shared), ...role };
+        const own = { ...stageEnvironment(stage.name, shared, { recipientCheck }), ...role };
         await run(name, [...nodeOptionsOf(stage), stage.main, ...(stage.role === undefined ? [] : [stage.role])], own);
       }
     }

@@ -51,6 +51,9 @@ const pieceBytes = 57 * 1_024; // whole lines of base64
  */
 export async function compose(composition: Composition, context: TranslateContext): Promise<Translated> {
   const { rootId, hostname, at, mailbox } = context;
+  const { from, sender, to, cc, receiptTo } = composition;
+  const named = [from, sender, ...to, ...cc, receiptTo].flatMap((one) => (one === undefined ? [] : [one.address]));
+  await context.prepare?.(named);
   const shown = ({ address, name }: HeaderAddress) => ({ name: oneLine(name ?? '', 200), address: mailbox(address) });
   const field = (key: string, value: string | undefined) =>
     value === undefined ? [] : [{ key, value: oneLine(value, maxFieldCharacters) }];

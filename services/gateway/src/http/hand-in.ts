@@ -122,7 +122,8 @@ export function notTaken({ cause, reply }: Refused): HttpProblem | MessageRefuse
     case 'too-large':
     case 'header-too-large':
       return new MessageRefused('too-large', reply.text);
-    default: // the message itself is not taken, whatever the client tries
+    case 'too-many-hops':
+    case 'policy':
       return new MessageRefused('syntax', reply.text);
   }
 }
