@@ -30,6 +30,33 @@ export async function putBytes(bodies: BodyFiles, disk: Disk, place: Place, byte
   }
 }
 
+/**
+ * Writes bytes under a key that nobody else has and nobody knows of before this resolves: under its own name at once, so that its
+ * bytes and its name reach the disk together instead of one after the other. A crash in between leaves a name with less than its
+ * bytes behind it; nobody ever asks for that, since the identity was told to nobody, and the sweep takes it with its minute.
+ *
+ * @throws ContentStoreError
+ */
+export async function putFresh(bodies: BodyFiles, disk: Disk, place: Place, bytes: readonly Uint8Array[]): Promise<Stored> {
+  const whole = joined(bytes);
+  let file: TemporaryFile | undefined;
+  try {
+    file = await bodies.createNamed(place);
+    if (file === undefined) return await putBytes(bodies, disk, place, [whole]);
+    writeAll(disk, file.fd, whole);
+    const flushes = Promise.allSettled([disk.flushData(file.fd), bodies.flushName(place)]); // both end before the file is closed
+    const sha256 = hash('sha256', whole, 'hex'); // while the disk works
+    const failed = (await flushes).find((flush) => flush.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    file.keep();
+    return { ref: place.ref, sizeBytes: whole.length, sha256, existed: false };
+  } catch (error) {
+    throw storeError(error, 'storing a body');
+  } finally {
+    file?.discard();
+  }
+}
+
 /** Takes a body piece by piece; what is small is put in one go at `commit`. */
 export function contentWriter(bodies: BodyFiles, disk: Disk, place: Place): ContentWriter {
   let waiting: Uint8Array[] = [];

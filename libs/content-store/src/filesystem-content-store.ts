@@ -1,5 +1,5 @@
 import { bodyFiles } from './body-files.ts';
-import { contentWriter, putBytes } from './content-writer.ts';
+import { contentWriter, putBytes, putFresh } from './content-writer.ts';
 import { type Disk, realDisk, tolerating, writeAll } from './disk.ts';
 import { folderFlusher } from './folder-flush.ts';
 import { placeOfKey, placeOfRef } from './layout.ts';
@@ -42,7 +42,7 @@ export function filesystemContentStore({
 
   return {
     writer: (key) => contentWriter(bodies, disk, placeOfKey(key)),
-    put: async (key, bytes) => putBytes(bodies, disk, placeOfKey(key), bytes),
+    put: async (key, bytes, { fresh = false } = {}) => (fresh ? putFresh : putBytes)(bodies, disk, placeOfKey(key), bytes),
     read: (ref, range = {}) => files.stream(ref, range),
     head: async (ref, maxBytes) => files.head(ref, maxBytes),
     size: async (ref) => files.size(ref),

@@ -8,6 +8,7 @@ import type { ContentCheck } from './content-check.ts';
 export interface ContentsOptions {
   store: Pick<ContentStore, 'put' | 'writer' | 'read'>;
   key: { rootId: string; form: string };
+  fresh: boolean; // the identity was made here and now, and nobody knows of it yet
   first: FirstLines; // our own fields, before everything
   /** Sees the bytes as they are stored; what it says at the end stands above our `Received`. */
   check?: ContentCheck;
@@ -35,7 +36,7 @@ const mostPieces = 128;
  * Collects a small message and stores it in one call; a larger one streams, so that a message of 50 MB is never in memory.
  * After a failure or past a limit the bytes are dropped at once; `finish` tells which it was.
  */
-export function openContents({ store, key, first, check, filter, limits, collectBytes }: ContentsOptions): Contents {
+export function openContents({ store, key, fresh, first, check, filter, limits, collectBytes }: ContentsOptions): Contents {
   // What is checked gets its first lines at the end: a result stands among them.
   let parts: Buffer[] = check === undefined ? [first.bytes] : [];
   let collected = first.bytes.length;
@@ -129,7 +130,7 @@ export function openContents({ store, key, first, check, filter, limits, collect
   }
 
   function keepBehind(lines: Buffer): Promise<Stored> {
-    if (writer === undefined) return store.put(key, check === undefined ? parts : [lines, ...parts]);
+    if (writer === undefined) return store.put(key, check === undefined ? parts : [lines, ...parts], { fresh });
     return check === undefined ? writer.commit() : moveBehind(lines, writer);
   }
 
