@@ -23,7 +23,7 @@ export interface FilesystemContentStoreOptions {
 /**
  * Bodies as files: `<directory>/<yyyy-mm-dd>T<hh>/<mm>/<rootId>.<form>` by the time in the identity, `derived/<xx>/...` for one without.
  * A minute's folder is flushed once for all who wait for it, and swept whole. Written under a temporary name, flushed, then linked:
- * a crash leaves temporary files and nothing else.
+ * a crash leaves temporary files, and of a `fresh` body, which has its own name from the start, perhaps a part that nobody asks for.
  *
  * @throws ContentStoreError `unavailable` when the folder cannot be made.
  */
