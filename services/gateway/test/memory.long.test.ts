@@ -73,26 +73,6 @@ async function sendLarge(talk: Talk, sizeBytes: number): Promise<void> {
 
 const small = `Subject: x\r\n\r\n${line.toString().repeat(55)}`;
 
-test('a client that drips costs nothing but its socket', async () => {
-  const talks = await Promise.all(Array.from({ length: 100 }, () => Talk.hello(gateway.ports.smtp)));
-  for (const [at, talk] of talks.entries()) {
-    if (at % 2 === 0) for (const command of envelope) await talk.say(command);
-    talk.socket.setNoDelay(true);
-  }
-  expect(await gateway.metric('mailrail_sessions{name="smtp",stage="gateway"}')).toBe(100);
-  const drip = async (rounds: number) => {
-    for (let round = 0; round < rounds; round++) {
-      for (const talk of talks) talk.send('x');
-      await waitFor(() => talks.every(({ socket }) => socket.writableLength === 0), { what: 'bytes on their way' });
-    }
-  };
-  await drip(100);
-  const before = megabytes('VmRSS');
-  await drip(1_500);
-  const after = megabytes('VmRSS');
-  expect(after - before).toBeLessThan(10);
-}, 120_000);
-
 test('a message of 50 MB passes with less than 20 MB of extra memory, and so do the next ones', async () => {
   const talk = await Talk.hello(gateway.ports.smtp);
   for (let count = 0; count < 200; count++) await talk.mail({ content: small });
@@ -111,6 +91,26 @@ test('no more with senders checked', async () => {
   const peaks: number[] = [];
   for (let count = 0; count < 3; count++) peaks.push((await peakDuring(() => sendLarge(talk, 50_000_000))) - before);
   for (const peak of peaks) expect(peak).toBeLessThan(20);
+}, 120_000);
+
+test('a client that drips costs nothing but its socket', async () => {
+  const talks = await Promise.all(Array.from({ length: 100 }, () => Talk.hello(gateway.ports.smtp)));
+  for (const [at, talk] of talks.entries()) {
+    if (at % 2 === 0) for (const command of envelope) await talk.say(command);
+    talk.socket.setNoDelay(true);
+  }
+  expect(await gateway.metric('mailrail_sessions{name="smtp",stage="gateway"}')).toBe(100);
+  const drip = async (rounds: number) => {
+    for (let round = 0; round < rounds; round++) {
+      for (const talk of talks) talk.send('x');
+      await waitFor(() => talks.every(({ socket }) => socket.writableLength === 0), { what: 'bytes on their way' });
+    }
+  };
+  await drip(300); // until the heap has found its size
+  const before = megabytes('VmRSS');
+  await drip(1_500);
+  const after = megabytes('VmRSS');
+  expect(after - before).toBeLessThan(10);
 }, 120_000);
 
 test('200 sessions at once stay under 300 MB, whether they wait, send small mail or large', async () => {
