@@ -13,8 +13,9 @@ export interface LineFacts {
   redisUrl: string;
 }
 
-/** Which directory is asked, and how; a password may be among it or in the URL. For the categorizer, and a gateway that looks recipients up. */
+/** Which directory is asked, and how; a password may be among it or in the URL. For those alone who ask. */
 const ofDirectory = /^(LDAP|DIRECTORY)_/i;
+const asks = /^(?:categorizer|translator|connectors\/foreign\..+)$/;
 
 /** What one stage may have of the line's environment. */
 export function stageEnvironment(
@@ -22,7 +23,7 @@ export function stageEnvironment(
   environment: NodeJS.ProcessEnv,
   { recipientCheck = false }: { recipientCheck?: boolean } = {},
 ): NodeJS.ProcessEnv {
-  if (stage === 'categorizer' || (stage === 'gateway' && recipientCheck)) return environment;
+  if (asks.test(stage) || (stage === 'gateway' && recipientCheck)) return environment;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !ofDirectory.test(name)));
 }
 

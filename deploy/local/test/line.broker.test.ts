@@ -85,9 +85,9 @@ describe('each stage a process', () => {
     line = await start('each', [['mta', 2]]);
   }, 120_000);
 
-  test('the categorizer alone knows how directory servers are asked', () => {
+  test('those alone who ask the directory know how', () => {
     const knows = Object.entries(line.endpoints().pids).filter(([, pid]) => /LDAP_PASSWORD|DIRECTORY_URL/.test(environmentOf(pid)));
-    expect(knows.map(([name]) => name)).toEqual(['categorizer']);
+    expect(knows.map(([name]) => name)).toEqual(['categorizer', 'translator']);
     expect(environmentOf(line.endpoints().infrastructure['sink'] ?? 0)).not.toMatch(/LDAP_PASSWORD|DIRECTORY_URL/);
   });
 

@@ -44,6 +44,7 @@ export const replies = {
   badLineEnd: { code: 500, enhanced: '5.5.2', text: 'A command line ends with CR LF and holds no other control character' },
   badArguments: { code: 501, enhanced: '5.5.4', text: 'Syntax error in the arguments' },
   badChunk: { code: 501, enhanced: '5.5.4', text: 'BDAT needs a size, then LAST or nothing; closing the connection' },
+  badHold: { code: 501, enhanced: '5.5.4', text: 'The mail can be held from now on up to the bound EHLO names' },
   badSenderAddress: { code: 501, enhanced: '5.1.7', text: 'Malformed sender address' },
   badRecipientAddress: { code: 501, enhanced: '5.1.3', text: 'Malformed recipient address' },
   authCancelled: { code: 501, enhanced: '5.7.0', text: 'Authentication cancelled' },
@@ -68,6 +69,7 @@ export const replies = {
   utf8Required: { code: 553, enhanced: '5.6.7', text: 'An address in UTF-8 needs SMTPUTF8' },
   earlyTalker: { code: 554, enhanced: '5.5.1', text: 'You spoke before the greeting' },
   noValidRecipients: { code: 554, enhanced: '5.5.1', text: 'No valid recipients' },
+  tooSoon: { code: 554, enhanced: '5.4.7', text: 'Not to be delivered in so short a time; EHLO names the shortest' },
   tooManyHops: { code: 554, enhanced: '5.4.6', text: 'Too many hops' },
   unknownParameter: { code: 555, enhanced: '5.5.4', text: 'Parameter not recognized' },
 } as const satisfies Record<string, Reply>;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { OrganizationSnapshot } from '@mailrail/organization';
+import { maxHoldMs, type OrganizationSnapshot } from '@mailrail/organization';
 import {
   accept,
   type Extension,
@@ -23,6 +23,7 @@ import type { Client, SessionLimits } from './limits/session-limits.ts';
 import type { RecipientCheck } from './recipient-check.ts';
 import type { SenderChecks } from './sender-checks/sender-checks.ts';
 import { acceptRequest, recipientOf, type SessionFacts, typedAddress } from './smtp-envelope.ts';
+import { grantedPriority } from './wishes.ts';
 import { isLoopback, plainAddress, type SmtpSettings, takesStrangers } from './smtp-listeners.ts';
 
 /** Time limits in milliseconds, RFC 5321 §4.5.3.2. */
@@ -123,6 +124,8 @@ export class SmtpConnection {
         maxMessageBytes: limits.messageBytes,
         maxHeaderBytes: limits.headerBytes,
         maxRecipients: limits.recipientsPerMessage,
+        maxHoldMs: maxHoldMs(settings, snapshot.settings),
+        minDeliverBySeconds: Math.ceil(settings.minDeliverBy / 1_000),
         protocol: settings.listener === 'lmtp' ? 'lmtp' : 'smtp',
         requireAuth: !takesStrangers(settings.listener) || settings.requireAuthentication,
         requireTls: settings.requireTls,
@@ -315,11 +318,14 @@ export class SmtpConnection {
   }
 
   #beginMail(mail: MailCommand, sender: string | null): void {
-    this.#mail = mail;
+    const priority = grantedPriority(mail.priority, this.#who() !== 'outside', this.#context.settings);
+    this.#mail = priority === undefined ? mail : { ...mail, priority };
     this.#sender = sender;
     this.#recipients = [];
     this.#progressAt = performance.now();
-    return this.#session.answer(accept);
+    if (priority === mail.priority) return this.#session.answer(accept);
+    // RFC 6710 §4.1: what became of the wish is said.
+    return this.#session.answer({ accept: true, enhanced: '2.3.6', text: `${priority} is the new priority of the message` });
   }
 
   #client(): Client {

@@ -22,6 +22,13 @@ import {
   takesStrangers,
 } from './smtp-listeners.ts';
 
+/** PEM texts; `ca` verifies certificates of peer sites. */
+export interface Certificate {
+  key: string;
+  cert: string;
+  ca?: string;
+}
+
 export interface SmtpListenerOptions {
   kind: ListenerKind;
   host: string;
@@ -31,8 +38,8 @@ export interface SmtpListenerOptions {
   log: Log;
   metrics: Pick<Metrics, 'refused' | 'sessions' | 'possibleDuplicates'>;
   tell?: GatewayLine['tell'];
-  /** PEM texts; without them STARTTLS is not offered. `ca` verifies certificates of peer sites. */
-  tls?: { key: string; cert: string; ca?: string };
+  /** Without it STARTTLS is not offered. */
+  tls?: Certificate;
   /** TLS from the first byte (RFC 8314 §3): SUBMISSIONS, SMTPS. Needs `tls`. */
   implicitTls?: boolean;
   /** The account of a submission listener. */
@@ -51,6 +58,12 @@ export interface SmtpListenerOptions {
 export interface SmtpListener {
   port: number;
   readonly sessions: number;
+  /**
+   * From the next handshake on this certificate is shown; nothing for a listener that has none.
+   *
+   * @throws OpenSSL's error when key and certificate do not fit; the old one stays.
+   */
+  renew(certificate: Certificate): void;
   /** Takes no more connections, lets transactions in hand end for a few seconds, says 421 to the rest, closes. */
   close(): Promise<void>;
 }
@@ -143,7 +156,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
       const connection = new SmtpConnection(socket, {
         settings,
         snapshot,
-        extensions: listenerExtensions(settings, secure !== undefined, hasAccounts),
+        extensions: listenerExtensions(settings, snapshot, secure !== undefined, hasAccounts),
         acceptor,
         limits: {
           ...limits,
@@ -229,6 +242,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
     get sessions() {
       return served;
     },
+    renew: (certificate) => secure?.renew(certificate),
     async close() {
       stopping = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -288,11 +302,13 @@ function siteOfCertificate(secured: TLSSocket, snapshot: OrganizationSnapshot): 
 }
 
 /** TLS for connections that begin in clear: the handshakes of a TLS server that itself does not listen. */
-function openTls({ key, cert, ca }: NonNullable<SmtpListenerOptions['tls']>, kind: ListenerKind, log: Log, handshakeTimeout: number) {
+function openTls(certificate: Certificate, kind: ListenerKind, log: Log, handshakeTimeout: number) {
   const waiting = new Map<string, (secured: TLSSocket) => void>();
   const wayOf = (socket: Socket) => `${socket.remoteAddress} ${socket.remotePort} ${socket.localPort}`;
-  const verify = kind === 'site' && ca !== undefined ? { ca, requestCert: true, rejectUnauthorized: false } : {};
-  const server = createTlsServer({ key, cert, handshakeTimeout, allowHalfOpen: true, minVersion: 'TLSv1.2', ...verify });
+  const contextOf = ({ key, cert, ca }: Certificate) =>
+    ({ key, cert, minVersion: 'TLSv1.2', ...(kind === 'site' && ca !== undefined ? { ca } : {}) }) as const;
+  const verify = kind === 'site' && certificate.ca !== undefined ? { requestCert: true, rejectUnauthorized: false } : {};
+  const server = createTlsServer({ handshakeTimeout, allowHalfOpen: true, ...contextOf(certificate), ...verify });
   server.on('secureConnection', (secured) => {
     const way = wayOf(secured);
     const up = waiting.get(way);
@@ -305,6 +321,7 @@ function openTls({ key, cert, ca }: NonNullable<SmtpListenerOptions['tls']>, kin
     secured.destroy();
   });
   return {
+    renew: (next: Certificate) => server.setSecureContext(contextOf(next)),
     start(raw: Socket, up: (secured: TLSSocket) => void): void {
       const way = wayOf(raw);
       waiting.set(way, up);

@@ -27,7 +27,7 @@ export async function recipientStanding(
     const found = await directory.byAddress(candidates);
     if (!found.ok) return 'unanswered';
     if (ownersIn(found.value, candidates).length > 0) return 'known';
-    const means = ownerless(asked, organization, trusted);
+    const means = ownerless(asked, organization, { trusted, again: true });
     if (means.kind === 'onward') return 'known';
     if (means.kind === 'failure') return means.failure.status === '5.1.1' ? 'unknown' : 'known';
     asked = means.address;

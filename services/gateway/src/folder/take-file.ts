@@ -27,7 +27,7 @@ export type Taken =
 
 /** The reason to wait for a file that is no longer what it was when it was opened. */
 export const stillWritten = 'still-written';
-/** The reason to wait for a file it names: it is looked for again soon, and holds nothing else up. */
+/** The reason to wait for a file it names: in HOLD, until something comes to ATT_IN. */
 export const partMissing = 'attachment-missing';
 
 export interface TakeFileOptions {
