@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createMetrics, silentLog } from '@mailrail/telemetry';
 import { waitFor } from '@mailrail/testing';
 import { parseAccessFile } from '../src/http/access-file.ts';
-import { type HttpApi, openHttpApi } from '../src/http-api.ts';
+import { type HttpApi, type HttpApiOptions, openHttpApi } from '../src/http-api.ts';
 import { type FakeAcceptor, fakeAcceptor, organization } from './fake-acceptor.ts';
 import { apiKey, httpStores } from './http-support.ts';
 
@@ -12,9 +12,13 @@ import { apiKey, httpStores } from './http-support.ts';
 let acceptor: FakeAcceptor;
 let api: HttpApi;
 const sockets: Socket[] = [];
+const inAHurry = { headers: 1_000, request: 1_500, idle: 400, linger: 100, close: 100 };
 beforeEach(async () => {
   acceptor = fakeAcceptor();
-  api = await openHttpApi({
+  api = await open(inAHurry);
+});
+const open = (timeouts: HttpApiOptions['timeouts'], wholeBodiesBytes = 96_000_000): Promise<HttpApi> =>
+  openHttpApi({
     gateway: 'http',
     host: '127.0.0.1',
     port: 0,
@@ -25,9 +29,9 @@ beforeEach(async () => {
     organization: organization(),
     log: silentLog,
     metrics: createMetrics('gateway'),
-    timeouts: { headers: 1_000, request: 1_500, idle: 400, linger: 100, close: 100 },
+    ...(timeouts === undefined ? {} : { timeouts }),
+    wholeBodiesBytes,
   });
-});
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   await api.close();
@@ -152,18 +156,22 @@ describe('slow and unfinished', () => {
     expect(acceptor.taken).toEqual([]);
   });
   test('a client that goes away in the middle of a form leaves nothing, and its memory is free again', async () => {
+    await api.close();
+    api = await open({ linger: 100, close: 100 }, 150_000);
+    const compose = () =>
+      fetch(`http://127.0.0.1:${api.port}/v1/messages:compose`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ from: 'ada@corp.example', to: 'ben@corp.example', text: 'x'.repeat(100_000) }),
+      });
     const { socket } = await speak();
     const head = request('Content-Length: 40000000')
       .replace('messages HTTP', 'webhooks/mg HTTP')
       .replace('message/rfc822', 'multipart/form-data; boundary=x');
     socket.write(`${head}--x\r\n${'x'.repeat(100_000)}`);
+    await waitFor(async () => (await compose()).status === 503, { what: 'the memory in use' });
     socket.destroy();
-    const again = await fetch(`http://127.0.0.1:${api.port}/v1/messages:compose`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ from: 'ada@corp.example', to: 'ben@corp.example' }),
-    });
-    expect(again.status).toBe(202);
+    await waitFor(async () => (await compose()).status === 202, { what: 'the memory free again' });
   });
 });
 
@@ -181,6 +189,8 @@ describe('too much', () => {
     expect(heard()).toContain('application/problem+json');
   });
   test('a form over the limit, in chunks that never say so: refused while it still comes', async () => {
+    await api.close();
+    api = await open({ linger: 100, close: 100 }); // with time for 50 MB
     const { socket, heard, closed } = await speak();
     const head = request('Transfer-Encoding: chunked')
       .replace('messages HTTP', 'webhooks/mg HTTP')
