@@ -69,7 +69,7 @@ export const categorize: Stage<AcceptedMail, CategorizeDeps> = async (mail, deps
     }
   }
   const broken = resolution.broken.length === 0 ? resolution.broken : await notYetTold(mail, resolution.broken, deps);
-  const split = bifurcate(mail, { ...resolution, broken }, deps.now, organization.version);
+  const split = bifurcate(mail, { ...resolution, broken }, deps.now, organization);
   const mine = await withoutOthers(mail, split.copies, deps);
   try {
     await giveForms(mail, mine, deps.content);
@@ -134,7 +134,7 @@ async function notYetTold(mail: AcceptedMail, broken: BrokenGroup[], { ledger }:
 async function giveForms(mail: AcceptedMail, copies: readonly Copy[], store: CategorizeDeps['content']): Promise<void> {
   const forms = new Map<string | null, Content>();
   for (const { station, mail: copy } of copies) {
-    if (station === 'aq.post-categorization' || copy.sender === mail.sender) continue;
+    if (station === 'aq.post-categorization' || station === 'mta' || copy.sender === mail.sender) continue;
     const form = forms.get(copy.sender) ?? (await withReversePath(mail.content, mail.rootId, copy.sender, store));
     forms.set(copy.sender, form);
     copy.content = form;

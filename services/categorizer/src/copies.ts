@@ -6,10 +6,13 @@ import type {
   MailboxRecipient,
   Recipient,
   RecipientStatus,
+  TransferMail,
 } from '@mailrail/contracts';
 import type { BrokenGroup, Resolution, ReversePath, Way } from '@mailrail/directory';
 import { derivedId, recipientId } from '@mailrail/mail';
+import type { OrganizationSnapshot } from '@mailrail/organization';
 import { failureReport } from '@mailrail/pipeline';
+import { toGateways, transferMail } from './gateways.ts';
 import { type Resolving, recipientOn } from './recipients.ts';
 
 type Resolved = Extract<Resolution<Resolving>, { kind: 'resolved' }>;
@@ -18,6 +21,7 @@ type Resolved = Extract<Resolution<Resolving>, { kind: 'resolved' }>;
 export type Copy =
   | { station: 'store.local-delivery'; mail: LocalDelivery }
   | { station: 'aq.post-categorization'; mail: CategorizedMail }
+  | { station: 'mta'; mail: TransferMail } // recipients behind a foreign system; names the gateway
   | { station: 'aq.pre-categorization'; mail: AcceptedMail; group: string }; // members of a large group; the id of that group
 
 /** What a mail becomes. */
@@ -38,13 +42,20 @@ const maxGroups = 32;
  * Splits a mail into as few as its recipients' different handling allows: where they are, whom the reverse-path names, whether
  * their group hides them or wishes no automatic replies. Each part has an identity derived from what was split off (R1); a mail that stays whole keeps its own.
  */
-export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number, organizationVersion: string): Bifurcation {
+export function bifurcate(mail: AcceptedMail, found: Resolved, now: number, organization: OrganizationSnapshot): Bifurcation {
+  const { version: organizationVersion } = organization;
+  const { resolution, gateways } = toGateways(mail, found, organization);
   const local = new Parts<MailboxRecipient>();
   const onward = new Parts<Recipient>();
   for (const { way, address, mailbox } of resolution.local)
     local.add(mail, way, '', { ...recipientOn(mail.rootId, way, address), mailbox });
   for (const { way, address, server } of resolution.hops) {
     onward.add(mail, way, server === undefined ? '' : `${server.site}\n${server.name}`, recipientOn(mail.rootId, way, address), server);
+  }
+
+  const behind = new Parts<Recipient>();
+  for (const { gateway, way, address } of gateways) {
+    behind.add(mail, way, `gateway\n${gateway}`, recipientOn(mail.rootId, way, address), { gateway });
   }
 
   const base = { ...mail, organizationVersion };
@@ -67,9 +78,13 @@ export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number,
       mailId: derivedId(mail.mailId, `categorizer:onward:${key}`),
       parentId: mail.mailId,
     };
-    const { server } = part;
-    const target = server === undefined ? {} : { targetSite: server.site, targetServer: server.name };
+    const { place } = part;
+    const target = place === undefined || 'gateway' in place ? {} : { targetSite: place.site, targetServer: place.name };
     copies.push({ station: 'aq.post-categorization', mail: { ...own, categorizedAt: now, ...target } });
+  }
+  for (const { key, part, recipients } of behind.slices()) {
+    if (part.place === undefined || !('gateway' in part.place)) continue;
+    copies.push({ station: 'mta', mail: transferMail({ ...base, ...part.envelope, recipients }, part.place.gateway, key) });
   }
   for (const { id, way, members } of resolution.large) {
     for (let at = 0; at < members.length; at += maxRecipients) {
@@ -94,7 +109,7 @@ export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number,
   const merged = resolution.merged + resolution.reports.length - failures.length;
   const expanded = resolution.groups.length;
   const large = resolution.large.reduce((sum, { members }) => sum + members.length, 0);
-  const after = resolution.local.length + resolution.hops.length + failures.length + large + expanded + merged;
+  const after = resolution.local.length + resolution.hops.length + gateways.length + failures.length + large + expanded + merged;
   const broken = resolution.broken.map((group) => brokenReport(mail, group));
   return {
     copies,
@@ -112,9 +127,12 @@ interface OnTheWay {
   suppressAutoReplies?: true;
 }
 
+/** Where the recipients of a part are, when it is not for the router to find out. */
+type Place = { name: string; site: string } | { gateway: string };
+
 interface Part<R> {
   envelope: OnTheWay;
-  server: { name: string; site: string } | undefined;
+  place: Place | undefined;
   recipients: R[];
 }
 
@@ -122,12 +140,12 @@ interface Part<R> {
 class Parts<R> {
   readonly #parts = new Map<string, Part<R>>();
 
-  add(mail: AcceptedMail, way: Way<Resolving>, place: string, recipient: R, server?: { name: string; site: string }): void {
+  add(mail: AcceptedMail, way: Way<Resolving>, at: string, recipient: R, place?: Place): void {
     const envelope = envelopeOn(mail, way);
-    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null, ...quiet(way)]);
+    const key = JSON.stringify([at, envelope.sender, way.hidden ?? null, ...quiet(way)]);
     const part = this.#parts.get(key);
     if (part === undefined) {
-      this.#parts.set(key, { envelope, server, recipients: [recipient] });
+      this.#parts.set(key, { envelope, place, recipients: [recipient] });
       return;
     }
     part.recipients.push(recipient);
