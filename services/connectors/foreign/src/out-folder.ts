@@ -37,6 +37,8 @@ const folderMode = 0o770;
 const countedForMs = 2_000;
 /** How long effects are remembered elsewhere, too (R3), and as long again for what still waits in the ladder. */
 const keepMs = 2 * 6 * 3_600_000;
+/** What is still being written is never so old. */
+const keepSpoolMs = 3_600_000;
 
 export function outFolder({ root, step, now = Date.now }: OutFolderOptions): OutFolder {
   const [out, parts, work] = ['OUT', 'ATT_OUT', 'OUT_WORK'].map((name) => path.join(root, name)) as [string, string, string];
@@ -103,7 +105,7 @@ export function outFolder({ root, step, now = Date.now }: OutFolderOptions): Out
         if (!/\.(?:tmp|sent|ready)$/.test(name)) continue;
         const file = path.join(work, name);
         const found = await stat(file).catch(() => undefined);
-        if (found === undefined || now() - found.mtimeMs < keepMs) continue;
+        if (found === undefined || now() - found.mtimeMs < (name.endsWith('.tmp') ? keepSpoolMs : keepMs)) continue;
         await rm(file, { force: true });
         removed += 1;
       }
