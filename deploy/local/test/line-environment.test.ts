@@ -13,6 +13,11 @@ test.each(['categorizer', 'translator', 'connectors/foreign.gwapi'])('%s has all
   expect(stageEnvironment(stage, all)).toEqual(all);
 });
 
+test('a gateway that looks recipients up has it, too', () => {
+  expect(stageEnvironment('gateway', all, { recipientCheck: true })).toEqual(all);
+  expect(stageEnvironment('router', all, { recipientCheck: true })).toEqual({ REDIS_URL: 'redis://' });
+});
+
 test.each(['gateway', 'router', 'store-driver.deliver', 'connectors/smtp.categorizer', 'sink'])(
   '%s has nothing of the directory',
   (stage) => {

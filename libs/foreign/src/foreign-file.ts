@@ -12,6 +12,7 @@ export type RejectCode =
   | 'attachment-path' // it names a place on a disk, or a name no file may have
   | 'too-large'
   | 'too-many-recipients'
+  | 'nested-too-deep'
   | 'unsupported-type';
 
 /** A refusal is a fact about the bytes, never an exception. */

@@ -1,9 +1,9 @@
-import type { Envelope, Recipient } from '@mailrail/contracts';
+import type { Envelope, Recipient, RoutedMail } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
 import { addressKey, oneLine } from '@mailrail/mail';
 
 /** A mail whose recipients share a next hop. */
-export type OutgoingMail = Envelope & { destination: string };
+export type OutgoingMail = Envelope & { destination: string; contentForm?: RoutedMail['contentForm'] };
 
 /** What the remote said to one recipient, as the ledger keeps it for a repeat (R2). */
 export type Settled =

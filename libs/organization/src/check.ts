@@ -29,6 +29,7 @@ export function checkOrganization(value: unknown): Misfit[] {
   unique(domains, 'domains', 'name', 'domain', say);
   unique(gateways, 'gateways', 'name', 'gateway', say);
   unique(connectors, 'connectors', 'name', 'connector', say);
+  unique(rows(root['messageFormats']), 'messageFormats', 'domain', 'domain', say);
 
   // This line's own place.
   const server = root['server'];

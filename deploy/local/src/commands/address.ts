@@ -4,7 +4,7 @@ import { type AddressForm, addressForms, addressKey, displayOf, oneLine, parseAd
 import { gatewayFor, type OrganizationSnapshot } from '@mailrail/organization';
 import { UsageError } from '../options.ts';
 import type { Command } from './command.ts';
-import { directoryFor, openOrganization } from './resolve.ts';
+import { directoryFor, openOrganization } from './organization-and-directory.ts';
 import { wordsOf } from './words.ts';
 
 export const address: Command = {

@@ -37,7 +37,7 @@ export function folderTransport(deps: FolderTransportDeps): Transport {
     const answered = (answer: Extract<Sent, { kind: 'answered' }>['answers'][number]): Sent => ({
       kind: 'answered',
       answers: order.recipients.map(() => answer),
-      peer: { mta: gateway, host: gateway, tls: 'none', dsn: writer.carriesWishes, reused: false },
+      peer: { mta: gateway, host: gateway, tls: 'none', dsn: writer.carriesWishes, keepsTime: false, reused: false },
       bytes: order.content.sizeBytes,
       recorded: () => folder.forget(stem),
     });
