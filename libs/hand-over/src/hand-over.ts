@@ -1,4 +1,4 @@
-import { type Recipient, underWaySince, progressOf } from '@mailrail/contracts';
+import { type Hooks, type Recipient, underWaySince, progressOf } from '@mailrail/contracts';
 import type { Count, Ledger } from '@mailrail/ledger';
 import { oneLine, smtpMailbox } from '@mailrail/mail';
 import { type Outcome, poison, transient } from '@mailrail/pipeline';
@@ -17,6 +17,8 @@ export interface HandOverDeps {
   written?: (address: string) => string | undefined;
   /** The transport itself knows what an earlier run has done, so that one that was interrupted leaves no doubt. */
   knowsRepeats?: boolean;
+  /** `transmit` may refuse recipients or put them off, before anything is said to the next hop. */
+  hooks?: Hooks;
   ledger: Ledger;
   destinations: DestinationState;
   /** Absent where all mail has the same next hop. */
@@ -113,7 +115,13 @@ async function send(
   const written = deps.written ?? smtpMailbox;
 
   if (open.length > 0) {
-    const { addressed, rejected } = addressable(mail, open, written);
+    const hooked = await deps.hooks?.run('transmit', mail, { destination: mail.destination, recipients: open });
+    if (hooked?.kind === 'defer') {
+      await withdraw(deps, mail, open);
+      return wait(mail, hooked.reason, hooked.delayMs);
+    }
+    const { addressed, rejected } =
+      hooked?.kind === 'reject' ? { addressed: [], rejected: open.map(refusedBy(hooked)) } : addressable(mail, open, written);
     for (const fate of rejected) fates.push(fate);
     if (addressed.length > 0) {
       sent = await deps.transport.send({
@@ -157,6 +165,10 @@ async function send(
   if (accepted > 0 && (silent > 0 || !told)) deps.possibleDuplicate('ledger silent', told ? Math.min(silent, accepted) : accepted);
   if (lost > 0) deps.possibleDuplicate('remote reply lost', lost);
   return outcomeOf(mail, deps.stage, fates, sent);
+}
+
+function refusedBy({ status, reason }: { status: string; reason: string }): (recipient: Recipient) => Fate {
+  return (recipient) => ({ recipient, fate: { kind: 'refused', code: 0, status, reason, reply: undefined, mta: undefined } });
 }
 
 /** Recipients that differ in their next-hop address, and those that turned out to be the same one again. */
