@@ -69,6 +69,7 @@ export function environmentOf({ service, role }: Workload, connectors: readonly 
   const own: EnvironmentEntry[] = [];
   if (service === 'gateway') own.push(...listeners);
   if (service === 'connectors/routing-group') own.push(fromSecret('SITE_SECRET', secrets.site, 'secret'));
+  if (service === 'connectors/foreign') own.push({ name: 'IN_DIR', value: paths.in });
   const connector = connectors.find(({ name }) => name === role);
   if (service === 'connectors/smtp' && connector?.kind === 'smtp' && connector.passwordEnv !== undefined) {
     own.push(fromSecret(connector.passwordEnv, `mailrail-connector-${connector.name}`, 'password'));

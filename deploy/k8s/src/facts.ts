@@ -53,6 +53,7 @@ const special: Readonly<Record<string, Partial<ServiceFacts>>> = {
   categorizer: { memory: { request: '128Mi', limit: '512Mi' } }, // holds a directory
   'connectors/smtp': { graceSeconds: 45 },
   'connectors/routing-group': { graceSeconds: 45 },
+  'connectors/foreign': { memory: { request: '128Mi', limit: '384Mi' }, folders: true },
 };
 
 export function factsOf(service: string): ServiceFacts {

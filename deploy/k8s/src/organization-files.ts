@@ -1,4 +1,4 @@
-import { type OrganizationSnapshot, parseOrganization, organizationErrorsText } from '@mailrail/organization';
+import { type OrganizationSnapshot, parseOrganization, organizationErrorsText, waysOut } from '@mailrail/organization';
 import { topologyOf } from '@mailrail/topology';
 import { alertRules, workloadAlerts } from './alerts.ts';
 import { topologyObjects, userObjects } from './broker-objects.ts';
@@ -6,7 +6,7 @@ import { workloadManifests } from './deployment.ts';
 import { loginsKustomization } from './line-files.ts';
 import { generatedFile, kustomization } from './manifest.ts';
 import { scaler } from './scalers.ts';
-import { connectorWorkloads } from './workloads.ts';
+import { wayOutWorkloads } from './workloads.ts';
 
 /** @throws Error naming every mistake of the file. */
 export function readOrganization(text: string, name: string): OrganizationSnapshot {
@@ -23,8 +23,9 @@ export function readOrganization(text: string, name: string): OrganizationSnapsh
  */
 export function organizationFiles({ settings }: OrganizationSnapshot, version: string, besides: readonly string[]): Map<string, string> {
   const { connectors } = settings;
-  const workloads = connectorWorkloads(connectors);
-  const topology = topologyOf(connectors);
+  const ways = waysOut(settings);
+  const workloads = wayOutWorkloads(ways);
+  const topology = topologyOf(ways);
   const files = new Map<string, string>();
   const some = workloads.length > 0;
 

@@ -1,11 +1,12 @@
-import { badmailQueue, queueName, scaling, stationOfConnector, stations } from '@mailrail/topology';
+import { badmailQueue, isGatewayStation, queueName, scaling, stationOfWayOut, stations } from '@mailrail/topology';
 
 /** What Prometheus is asked. Metrics of stages are declared in libs/telemetry, those of queues come from the broker itself. */
 
 /** Queues of a station: one for each lane. */
 export function queuesOf(station: string): string[] {
   const known = Object.entries(stations).find(([name]) => name === station)?.[1];
-  const { lanes } = known ?? stationOfConnector(station.replace(/^connector\./, ''), 'smtp');
+  const { lanes } =
+    known ?? stationOfWayOut({ name: station.replace(/^(?:connector|mta)\./, ''), kind: isGatewayStation(station) ? 'foreign' : 'smtp' });
   return lanes.map((lane) => queueName(station, lane));
 }
 

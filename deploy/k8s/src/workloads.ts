@@ -1,4 +1,5 @@
-import { connectorStation, type ConnectorRow, stationOfConnector, stations } from '@mailrail/topology';
+import type { WayOut } from '@mailrail/organization';
+import { stationOfWayOut, stations, wayOutStation } from '@mailrail/topology';
 
 /** One Deployment: a service in one of its roles, with the station it takes from. */
 export interface Workload {
@@ -27,7 +28,7 @@ export const lineWorkloads: readonly Workload[] = [
   ...Object.entries(stations).map(([station, { takenBy }]) => workloadOf(takenBy, station)),
 ];
 
-/** One for each connector of an organization file. */
-export function connectorWorkloads(connectors: readonly ConnectorRow[]): Workload[] {
-  return connectors.map(({ name, kind }) => workloadOf(stationOfConnector(name, kind).takenBy, connectorStation(name)));
+/** One for each way out of an organization file: connectors, and gateways with something behind them. */
+export function wayOutWorkloads(ways: readonly WayOut[]): Workload[] {
+  return ways.map((way) => workloadOf(stationOfWayOut(way).takenBy, wayOutStation(way)));
 }

@@ -8,14 +8,15 @@ import { lineAlerts, workloadAlerts } from '../src/alerts.ts';
 import { manifestFaults, manifestFiles } from '../src/manifest-files.ts';
 import { organizationFiles, readOrganization } from '../src/organization-files.ts';
 import { scaler } from '../src/scalers.ts';
-import { connectorWorkloads, lineWorkloads } from '../src/workloads.ts';
+import { wayOutWorkloads, lineWorkloads } from '../src/workloads.ts';
 import { repository } from './support/overlays.ts';
 
 const connectors = [
   { name: 'internet', kind: 'smtp' },
   { name: 'paris', kind: 'routing-group' },
+  { name: 'gwapi', kind: 'foreign' },
 ] as const;
-const workloads = [...lineWorkloads, ...connectorWorkloads(connectors)];
+const workloads = [...lineWorkloads, ...wayOutWorkloads(connectors)];
 const topology = topologyOf(connectors);
 
 test('the files under k8s/ are as this version prints them', () => {
@@ -27,7 +28,7 @@ test('every service has a workload, every workload a service', () => {
   const services = readdirSync(path.join(repository, 'services'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && entry.name !== 'connectors')
     .map(({ name }) => name);
-  const all = [...services, 'connectors/smtp', 'connectors/routing-group'];
+  const all = [...services, 'connectors/smtp', 'connectors/routing-group', 'connectors/foreign'];
   expect([...new Set(workloads.map(({ service }) => service))].toSorted()).toEqual(all.toSorted());
   expect(workloads.map(({ name }) => name)).toHaveLength(new Set(workloads.map(({ name }) => name)).size);
   for (const { name } of workloads) expect(name).toMatch(/^[a-z][a-z0-9-]{0,62}$/);

@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { desiredPods, scaling, scalingTarget, type StationReading } from '@mailrail/topology';
 import { queuesOf } from '../src/queries.ts';
 import { stationTriggers } from '../src/scalers.ts';
-import { connectorWorkloads, lineWorkloads } from '../src/workloads.ts';
+import { wayOutWorkloads, lineWorkloads } from '../src/workloads.ts';
 import { evaluate, type Figures } from './support/promql.ts';
 
-const workloads = [...lineWorkloads, ...connectorWorkloads([{ name: 'internet', kind: 'smtp' }])].flatMap(({ stage, station }) =>
+const workloads = [...lineWorkloads, ...wayOutWorkloads([{ name: 'internet', kind: 'smtp' }])].flatMap(({ stage, station }) =>
   station === undefined ? [] : [{ stage, station }],
 );
 

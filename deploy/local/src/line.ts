@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type OrganizationSnapshot, organizationErrorsText, parseOrganization } from '@mailrail/organization';
+import { type OrganizationSnapshot, organizationErrorsText, parseOrganization, waysOut } from '@mailrail/organization';
 import { type GuardedBrokers, guardedBrokers, managementGuess } from '@mailrail/testing';
 import { declareTopology, moveReplaced, topologyOf } from '@mailrail/topology';
 import { openDataDirectory, ownOrDefault, secretsOf } from './data-directory.ts';
@@ -85,7 +85,7 @@ async function startOnce(options: LineOptions): Promise<Line> {
     const certificate = cert === '' && key === '' ? await certificateOf(data.dir) : { cert, key };
     const organization = await readOrganization(files.organization, { ...env, MAILRAIL_SINK: `127.0.0.1:${ports.sink}` });
     const recipientCheck = organization.settings.gateways.some((gateway) => gateway.kind === 'smtp' && gateway.recipientCheck);
-    const processes = processesOf(stagesOf(organization.settings.connectors), options.scale);
+    const processes = processesOf(stagesOf(waysOut(organization.settings)), options.scale);
 
     say('starting RabbitMQ and Redis');
     const infrastructure: Record<string, number> = {};
@@ -109,7 +109,7 @@ async function startOnce(options: LineOptions): Promise<Line> {
     });
     say(`RabbitMQ (${brokers.from.rabbitmq}) and Redis (${brokers.from.redis}) answer; declaring queues`);
     const managementUrl = brokers.managementUrl || (await managementBeside(brokers.amqpUrl));
-    const topology = topologyOf(organization.settings.connectors);
+    const topology = topologyOf(waysOut(organization.settings));
     await declareTopology(topology, brokers.amqpUrl, managementUrl);
     await moveReplaced(topology, brokers.amqpUrl); // no stage runs now: nobody would ever empty the old queues
 

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Organization } from '@mailrail/organization';
+import type { WayOut } from '@mailrail/organization';
 import { UsageError } from './options.ts';
 
 /** One stage of the line: what runs and under which name. */
@@ -24,16 +24,16 @@ export function nodeOptionsOf({ name }: Stage): string[] {
 
 /**
  * Every stage of an organization's line, gateways last in the order of the process: a gateway takes mail when all others are there
- * to carry it. Each connector of the organization file is a stage of its own.
+ * to carry it. Each way out of the organization file is a stage of its own.
  */
-export function stagesOf(connectors: Organization['connectors']): Stage[] {
+export function stagesOf(ways: readonly WayOut[]): Stage[] {
   const stage = (service: string, role?: string): Stage => ({
     name: role === undefined ? service : `${service}.${role}`,
     main: module(service),
     role,
   });
   return [
-    ...connectors.map(({ kind, name }) => stage(`connectors/${kind}`, name)),
+    ...ways.map(({ kind, name }) => stage(`connectors/${kind}`, name)),
     stage('router'),
     stage('store-driver', 'deliver'),
     stage('categorizer'),

@@ -61,22 +61,17 @@ test.each([
 
 describe('stages', () => {
   const stages = stagesOf([
-    {
-      name: 'internet',
-      kind: 'smtp',
-      addressSpaces: [{ space: 'SMTP:*', cost: 1 }],
-      smartHosts: [],
-      tls: 'never',
-      maxSessions: 1,
-    },
-    { name: 'paris', kind: 'routing-group', site: 'paris', cost: 1, bridgeheads: ['127.0.0.1:2528'], tls: 'required', maxSessions: 1 },
+    { name: 'internet', kind: 'smtp' },
+    { name: 'paris', kind: 'routing-group' },
+    { name: 'gwapi', kind: 'foreign' },
   ]);
   const names = (scale: [string, number][]) => processesOf(stages, new Map(scale)).map(({ name }) => name);
 
-  test('every connector is one, and the gateway comes last', () => {
+  test('every connector and every gateway with a way back is one, and the gateway comes last', () => {
     expect(names([])).toEqual([
       'connectors/smtp.internet',
       'connectors/routing-group.paris',
+      'connectors/foreign.gwapi',
       'router',
       'store-driver.deliver',
       'categorizer',

@@ -26,14 +26,18 @@ export const SubmittedMail = contract('mts-in', 1, z.object(submitted));
 export type SubmittedMail = z.output<typeof SubmittedMail.schema>;
 
 const transfer = { ...submitted, storedAt: z.int() };
-/** Step 3: in the store, handed to the MTA. */
-export const TransferMail = contract('mta', 1, z.object(transfer));
+/** Step 3: in the store, handed to the MTA. With `gateway` it has been through the categorizer, and its recipients lie behind that gateway. */
+export const TransferMail = contract('mta', 1, z.object({ ...transfer, gateway: z.string().max(64).optional() }));
 export type TransferMail = z.output<typeof TransferMail.schema>;
 
 const queued = { ...transfer, protocol: z.enum(['smtp']) };
 /** Step 3: the MTA chose the protocol and let it pass; in its SMTP queue. */
 export const QueuedMail = contract('mta.smtp', 1, z.object(queued));
 export type QueuedMail = z.output<typeof QueuedMail.schema>;
+
+/** Step 3: the MTA put it into the queue of a gateway (`mta.<gateway>`): a file is to be made of it. */
+export const GatewayMail = contract('mta.gateway', 1, z.object({ ...transfer, gateway: z.string().max(64) }));
+export type GatewayMail = z.output<typeof GatewayMail.schema>;
 
 /**
  * Step 4: content verified and in the form SMTP sends, in MTS-OUT. Reports and mail from a peer site enter here,
@@ -122,6 +126,7 @@ export const contracts = {
   SubmittedMail,
   TransferMail,
   QueuedMail,
+  GatewayMail,
   OutboundMail,
   AcceptedMail,
   LocalDelivery,
@@ -130,8 +135,9 @@ export const contracts = {
   DeliveryReport,
 } as const;
 
-/** Whose contract a station has: connector stations (`connector.<name>`) share one. */
+/** Whose contract a station has: connector stations (`connector.<name>`) share one, and so do those of gateways (`mta.<name>`). */
 function contractName(station: string): string {
+  if (station.startsWith('mta.') && station !== QueuedMail.station) return GatewayMail.station;
   return station.startsWith('connector.') ? 'connector' : station;
 }
 

@@ -10,7 +10,7 @@ export type Body = { kind: 'bytes'; bytes: Buffer } | { kind: 'chunks'; open: ()
 export const smallBodyBytes = 65_536;
 
 /** What is relayed: the stored form without its own first line (E1). @throws ContentStoreError for a small body that cannot be read. */
-export async function relayedBody(store: ContentStore, content: Content): Promise<Body> {
+export async function relayedBody(store: Pick<ContentStore, 'head' | 'read'>, content: Content): Promise<Body> {
   const { ref, sizeBytes, relayOffset } = content;
   if (sizeBytes > smallBodyBytes)
     return { kind: 'chunks', open: () => counted(store.read(ref, { start: relayOffset }), relayedBytes(content)) };

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ConnectorSettings, OrganizationSource, RetrySchedule } from '@mailrail/organization';
+import { type ConnectorSettings, domainForForeign, type OrganizationSource, type RetrySchedule } from '@mailrail/organization';
 import { ConfigError } from '@mailrail/pipeline';
 import type { Log } from '@mailrail/telemetry';
 import type { ConnectorNow } from './connector.ts';
@@ -49,11 +49,17 @@ export function connectorSource(
   };
 
   const read = (): ReturnType<ConnectorSource['now']> | undefined => {
-    const { settings, hostname } = organization.current();
+    const latest = organization.current();
+    const { settings, hostname } = latest;
     const found = settings.connectors.find((one) => one.name === name && one.kind === kind);
     if (found === undefined) return undefined;
     const given = secrets(found);
-    const common = { hostname, maxSessions: found.maxSessions, schedule: found.schedule ?? settings.schedule };
+    const common = {
+      hostname,
+      foreignDomain: domainForForeign(latest),
+      maxSessions: found.maxSessions,
+      schedule: found.schedule ?? settings.schedule,
+    };
     if (found.kind === 'routing-group') {
       const auth = given.password === undefined ? {} : { auth: { user: settings.site, password: given.password } };
       return { ...common, hosts: found.bridgeheads, tls: policyOf(siteTls(found.tls, found.bridgeheads), given), ...auth };

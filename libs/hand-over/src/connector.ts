@@ -1,6 +1,7 @@
 import type { ContentStore } from '@mailrail/content-store';
 import type { RoutedMail } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
+import { imceaMailbox, smtpMailbox, splitAddress } from '@mailrail/mail';
 import type { Outcome } from '@mailrail/pipeline';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import { type BackoffSchedule, destinationState } from './destination-state.ts';
@@ -23,6 +24,8 @@ export interface ConnectorNow {
   schedule: BackoffSchedule & { delayReportAfter: number };
   tls: TlsPolicy;
   auth?: { user: string; password: string };
+  /** A domain of ours: addresses of other systems are encapsulated at it, and others are refused without. */
+  foreignDomain?: string;
 }
 
 export interface ConnectorOptions {
@@ -89,6 +92,10 @@ export function openConnector(options: ConnectorOptions): Connector {
     stage: options.stage,
     connector: name,
     transport: smtpTransport({ store, resolve, pool, resting }),
+    written: (address) => {
+      const { foreignDomain } = now();
+      return smtpMailbox(address) ?? (foreignDomain === undefined ? undefined : encapsulatedAt(address, foreignDomain));
+    },
     ledger,
     destinations: destinationState({ ledger }),
     schedule: () => now().schedule,
@@ -109,4 +116,9 @@ export function openConnector(options: ConnectorOptions): Connector {
     sessions: () => pool.open,
     close: () => pool.close(),
   };
+}
+
+/** A type with a hyphen could not be read again (MS-OXCMAIL 2.1.3.1.8). */
+function encapsulatedAt(address: string, domain: string): string | undefined {
+  return /^[A-Z0-9]{1,16}$/.test(splitAddress(address).type) ? imceaMailbox(address, domain) : undefined;
 }

@@ -1,6 +1,9 @@
-import type { Recipient, RoutedMail } from '@mailrail/contracts';
+import type { Envelope, Recipient, RoutedMail } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
 import { addressKey, oneLine } from '@mailrail/mail';
+
+/** A mail whose recipients share a next hop. */
+export type OutgoingMail = Envelope & { destination: string; contentForm?: RoutedMail['contentForm'] };
 
 /** What the remote said to one recipient, as the ledger keeps it for a repeat (R2). */
 export type Settled =
@@ -25,12 +28,12 @@ export interface Claimed {
 }
 
 /** R2: (rootId, hop, next-hop address). Never the mailId: it differs between repeats that a changed directory split otherwise. */
-export function effectKey(mail: Pick<RoutedMail, 'rootId' | 'hop'>, recipient: Recipient): string {
+export function effectKey(mail: Pick<Envelope, 'rootId' | 'hop'>, recipient: Recipient): string {
   return `h:${mail.rootId}:${mail.hop}:${addressKey(recipient.address)}`;
 }
 
 /** Offers every recipient (R10) and tells them apart by what the ledger knows. Calls go out together. */
-export async function claim(ledger: Ledger, mail: RoutedMail, recipients: readonly Recipient[], untilMs: number): Promise<Claimed> {
+export async function claim(ledger: Ledger, mail: Envelope, recipients: readonly Recipient[], untilMs: number): Promise<Claimed> {
   const claimed: Claimed = { open: [], settled: [], held: [], silent: 0 };
   const offers = await Promise.all(recipients.map((recipient) => ledger.offer(effectKey(mail, recipient), mail.copyId, untilMs)));
   for (const [at, recipient] of recipients.entries()) {
@@ -57,7 +60,7 @@ export async function claim(ledger: Ledger, mail: RoutedMail, recipients: readon
  * How many recipients an earlier run of this very copy had offered and not settled: it died, or lost its channel, on the way.
  * Only a redelivery can have such.
  */
-export async function interrupted(ledger: Ledger, mail: RoutedMail): Promise<number> {
+export async function interrupted(ledger: Ledger, mail: Envelope): Promise<number> {
   const effects = await ledger.effects(mail.recipients.map((recipient) => effectKey(mail, recipient)));
   if (effects === 'silent') return 0;
   return effects.filter((effect) => effect?.kind === 'offered' && effect.copyId === mail.copyId).length;

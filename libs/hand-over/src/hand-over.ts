@@ -1,9 +1,9 @@
-import { type Recipient, type RoutedMail, underWaySince, progressOf } from '@mailrail/contracts';
+import { type Hooks, type Recipient, underWaySince, progressOf } from '@mailrail/contracts';
 import type { Count, Ledger } from '@mailrail/ledger';
 import { oneLine, smtpMailbox } from '@mailrail/mail';
 import { type Outcome, poison, transient } from '@mailrail/pipeline';
 import type { BackoffSchedule, DestinationState } from './destination-state.ts';
-import { claim, effectKey, encode, interrupted } from './effects.ts';
+import { claim, effectKey, encode, interrupted, type OutgoingMail } from './effects.ts';
 import { type Fate, outcomeOf } from './outcome-of.ts';
 import type { Answer, Sent, Transport } from './transport.ts';
 import type { UnprovenDestinations } from './unproven.ts';
@@ -13,6 +13,12 @@ export interface HandOverDeps {
   stage: string;
   connector: string;
   transport: Transport;
+  /** An address as the transport writes it; `undefined` for one it cannot carry. Default: SMTP mailboxes alone. */
+  written?: (address: string) => string | undefined;
+  /** The transport itself knows what an earlier run has done, so that one that was interrupted leaves no doubt. */
+  knowsRepeats?: boolean;
+  /** `transmit` may refuse recipients or put them off, before anything is said to the next hop. */
+  hooks?: Hooks;
   ledger: Ledger;
   destinations: DestinationState;
   /** Absent where all mail has the same next hop. */
@@ -41,7 +47,7 @@ const offerMarginMs = 30_000;
 const timerSlackMs = 50;
 
 /** When the mail's own time is over: its sender is to be told that it is late, or that it ends here. */
-function hurryAt(mail: RoutedMail, delayReportAfterMs: number): number {
+function hurryAt(mail: OutgoingMail, delayReportAfterMs: number): number {
   const told = mail.delayReported || mail.sender === null;
   if (told) return timerSlackMs + mail.expiresAt;
   const by = mail.deliverBy?.mode === 'notify' ? mail.deliverBy.at : Number.POSITIVE_INFINITY;
@@ -52,10 +58,10 @@ function hurryAt(mail: RoutedMail, delayReportAfterMs: number): number {
  * Hands one mail to its next hop (step 9). Each recipient ends in one of: handed over, with the remote's words in the ledger; refused,
  * with a report to the sender; to be tried again, alone with those of the same fate. A destination in back-off costs no session.
  */
-export async function handOver(mail: RoutedMail, deps: HandOverDeps, context: HandOverContext): Promise<Outcome> {
+export async function handOver(mail: OutgoingMail, deps: HandOverDeps, context: HandOverContext): Promise<Outcome> {
   if (context.redelivered) {
     await deps.running.get(mail.copyId);
-    const unsure = await interrupted(deps.ledger, mail);
+    const unsure = deps.knowsRepeats === true ? 0 : await interrupted(deps.ledger, mail);
     if (unsure > 0) deps.possibleDuplicate('remote reply lost', unsure);
   }
   const work = attempt(mail, deps, context);
@@ -68,7 +74,7 @@ export async function handOver(mail: RoutedMail, deps: HandOverDeps, context: Ha
   }
 }
 
-async function attempt(mail: RoutedMail, deps: HandOverDeps, context: HandOverContext): Promise<Outcome> {
+async function attempt(mail: OutgoingMail, deps: HandOverDeps, context: HandOverContext): Promise<Outcome> {
   const destination = `${deps.connector}/${mail.destination}`;
   const passage = await deps.destinations.pass(destination, deps.schedule());
   if (passage.kind === 'closed') return wait(mail, passage.reason, passage.delayMs);
@@ -85,12 +91,12 @@ async function attempt(mail: RoutedMail, deps: HandOverDeps, context: HandOverCo
 }
 
 /** Nothing was tried, so nothing is counted. */
-function wait(mail: RoutedMail, reason: string, delayMs: number): Outcome {
+function wait(mail: OutgoingMail, reason: string, delayMs: number): Outcome {
   return transient(reason, { delayMs, ladder: 'transport', countAttempt: false, facts: { destination: mail.destination, backoff: true } });
 }
 
 async function send(
-  mail: RoutedMail,
+  mail: OutgoingMail,
   deps: HandOverDeps,
   context: HandOverContext,
   destination: string,
@@ -106,16 +112,24 @@ async function send(
   }));
   for (const recipient of held) fates.push({ recipient, fate: { kind: 'held' } });
   let sent: Sent | undefined;
+  const written = deps.written ?? smtpMailbox;
 
   if (open.length > 0) {
-    const { addressed, rejected } = addressable(mail, open);
+    const hooked = await deps.hooks?.run('transmit', mail, { destination: mail.destination, recipients: open });
+    if (hooked?.kind === 'defer') {
+      await withdraw(deps, mail, open);
+      return wait(mail, hooked.reason, hooked.delayMs);
+    }
+    const { addressed, rejected } =
+      hooked?.kind === 'reject' ? { addressed: [], rejected: open.map(refusedBy(hooked)) } : addressable(mail, open, written);
     for (const fate of rejected) fates.push(fate);
     if (addressed.length > 0) {
       sent = await deps.transport.send({
         destination: mail.destination,
-        sender: mail.sender === null ? null : (smtpMailbox(mail.sender) ?? null),
+        sender: mail.sender === null ? null : (written(mail.sender) ?? null),
         recipients: addressed.map(({ recipient, mailbox }) => ({ mailbox, notify: recipient.notify, orcpt: recipient.orcpt })),
         content: mail.content,
+        acceptedAt: mail.origin.at,
         transfer: mail.contentForm?.transfer,
         envid: mail.envid,
         ret: mail.ret,
@@ -145,6 +159,7 @@ async function send(
     if (first !== undefined) fates.push({ recipient, fate: first.fate, as: 'merged' });
   }
   const [told] = await Promise.all([record(deps, mail, fates), mark(deps, destination, sent)]);
+  if (told && sent?.kind === 'answered') await sent.recorded?.();
   const accepted = fates.filter(({ fate, as }) => fate.kind === 'accepted' && as === undefined).length;
   const lost = fates.filter(({ fate }) => fate.kind === 'unsure').length;
   if (accepted > 0 && (silent > 0 || !told)) deps.possibleDuplicate('ledger silent', told ? Math.min(silent, accepted) : accepted);
@@ -152,8 +167,12 @@ async function send(
   return outcomeOf(mail, deps.stage, fates, sent);
 }
 
+function refusedBy({ status, reason }: { status: string; reason: string }): (recipient: Recipient) => Fate {
+  return (recipient) => ({ recipient, fate: { kind: 'refused', code: 0, status, reason, reply: undefined, mta: undefined } });
+}
+
 /** Recipients that differ in their next-hop address, and those that turned out to be the same one again. */
-function apart(mail: RoutedMail): { distinct: readonly Recipient[]; twins: readonly { recipient: Recipient; like: Recipient }[] } {
+function apart(mail: OutgoingMail): { distinct: readonly Recipient[]; twins: readonly { recipient: Recipient; like: Recipient }[] } {
   if (mail.recipients.length === 1) return { distinct: mail.recipients, twins: [] };
   const first = new Map<string, Recipient>();
   const twins: { recipient: Recipient; like: Recipient }[] = [];
@@ -166,15 +185,15 @@ function apart(mail: RoutedMail): { distinct: readonly Recipient[]; twins: reado
   return { distinct: [...first.values()], twins };
 }
 
-/** Only SMTP mailboxes can be handed over here; the rest is a mistake of the directory or of routing, and permanent. */
-function addressable(mail: RoutedMail, open: readonly Recipient[]) {
+/** What the next hop has no form for is a mistake of the directory or of routing, and permanent. */
+function addressable(mail: OutgoingMail, open: readonly Recipient[], written: (address: string) => string | undefined) {
   const addressed: { recipient: Recipient; mailbox: string }[] = [];
   const rejected: Fate[] = [];
   const refused = (recipient: Recipient, status: string, reason: string) =>
     rejected.push({ recipient, fate: { kind: 'refused', code: 0, status, reason, reply: undefined, mta: undefined } });
-  const senderFits = mail.sender === null || smtpMailbox(mail.sender) !== undefined;
+  const senderFits = mail.sender === null || written(mail.sender) !== undefined;
   for (const recipient of open) {
-    const mailbox = smtpMailbox(recipient.address);
+    const mailbox = written(recipient.address);
     if (!senderFits) refused(recipient, '5.1.7', 'the sender has no SMTP address');
     else if (mailbox === undefined) refused(recipient, '5.1.3', 'the recipient has no SMTP address');
     else addressed.push({ recipient, mailbox });
@@ -186,7 +205,7 @@ function fateOf(
   sent: Exclude<Sent, { kind: 'no-content' }>,
   at: number,
   mta: string | undefined,
-  { deliverBy }: Pick<RoutedMail, 'deliverBy'>,
+  { deliverBy }: Pick<OutgoingMail, 'deliverBy'>,
 ): Fate['fate'] {
   if (sent.kind === 'unreachable') return { kind: 'deferred', reason: sent.reason };
   if (sent.kind === 'undeliverable') {
@@ -208,7 +227,7 @@ function fateOf(
 }
 
 /** Tells the ledger: what is settled for good stays with its words, what is not is open again. @returns false when it did not listen. */
-async function record(deps: HandOverDeps, mail: RoutedMail, fates: readonly Fate[]): Promise<boolean> {
+async function record(deps: HandOverDeps, mail: OutgoingMail, fates: readonly Fate[]): Promise<boolean> {
   const final: { key: string; outcome: string; count?: Count }[] = [];
   const again: Recipient[] = [];
   for (const { recipient, fate, as } of fates) {
@@ -229,7 +248,7 @@ async function record(deps: HandOverDeps, mail: RoutedMail, fates: readonly Fate
   return told;
 }
 
-async function withdraw(deps: HandOverDeps, mail: RoutedMail, recipients: readonly Recipient[]): Promise<void> {
+async function withdraw(deps: HandOverDeps, mail: OutgoingMail, recipients: readonly Recipient[]): Promise<void> {
   if (recipients.length > 0) await Promise.all(recipients.map((one) => deps.ledger.withdraw(effectKey(mail, one), mail.copyId)));
 }
 

@@ -1,6 +1,6 @@
-import type { Recipient, RecipientStatus, RoutedMail } from '@mailrail/contracts';
+import type { Recipient, RecipientStatus } from '@mailrail/contracts';
 import { type Counted, done, type Emit, failureReport, later, type Outcome, toStation, transient } from '@mailrail/pipeline';
-import type { Settled } from './effects.ts';
+import type { OutgoingMail, Settled } from './effects.ts';
 import type { Sent } from './transport.ts';
 
 /** What became of one recipient in this run. */
@@ -14,7 +14,7 @@ export interface Fate {
 const heldDelayMs = 60_000;
 
 /** All fates of one mail in one outcome: what is reported, what waits, what is counted. */
-export function outcomeOf(mail: RoutedMail, stage: string, fates: readonly Fate[], sent: Sent | undefined): Outcome {
+export function outcomeOf(mail: OutgoingMail, stage: string, fates: readonly Fate[], sent: Sent | undefined): Outcome {
   const about: RecipientStatus[] = [];
   const again: Recipient[] = [];
   const held: Recipient[] = [];

@@ -2,12 +2,13 @@ import type { Content, DeliverBy, Recipient } from '@mailrail/contracts';
 import type { SiteParameters } from '@mailrail/smtp';
 import type { WorkBounds } from './time-limits.ts';
 
-/** One mail for one next hop. Addresses are bare SMTP mailboxes. */
+/** One mail for one next hop. Addresses are as the transport writes them: bare mailboxes for SMTP. */
 export interface Order {
   destination: string;
   sender: string | null;
   recipients: readonly { mailbox: string; notify?: Recipient['notify']; orcpt?: string | undefined }[];
   content: Content;
+  acceptedAt?: number; // when the line took it, milliseconds since the epoch
   transfer?: '7bit' | undefined; // whatever the peer says it takes
   envid?: string | undefined; // RFC 3461 §4.4
   ret?: 'full' | 'hdrs' | undefined;
@@ -36,8 +37,16 @@ export interface Peer {
 }
 
 export type Sent =
-  /** One answer for each recipient of the order, in its order. `trouble`: the destination as a whole is not well. `hurried`: it was not given its whole time, so nothing is known of it. */
-  | { kind: 'answered'; answers: readonly Answer[]; peer: Peer; bytes: number; trouble?: string; hurried?: true }
+  /** One answer for each recipient of the order, in its order. `trouble`: the destination as a whole is not well. `hurried`: it was not given its whole time, so nothing is known of it. `recorded` is called when the ledger knows the answers. */
+  | {
+      kind: 'answered';
+      answers: readonly Answer[];
+      peer: Peer;
+      bytes: number;
+      trouble?: string;
+      hurried?: true;
+      recorded?: () => Promise<void>;
+    }
   /** No session came about, so nothing was said of any recipient. `trouble` says whether the destination is to blame. */
   | { kind: 'unreachable'; reason: string; trouble: boolean }
   /** There is no such next hop, and a complete answer says so. */

@@ -305,3 +305,21 @@ test('the order names what the next hop needs to know, and no more', async () =>
     site: { rootId: mail.rootId, mailId: mail.mailId, hop: 2, trust: 'outside' },
   });
 });
+
+describe('hook transmit', () => {
+  test('refuses before anything is said to the next hop', async () => {
+    const { hand, deps, orders } = line();
+    deps.hooks = { run: async () => ({ kind: 'reject', status: '5.7.1', reason: 'not this way' }) };
+    expect(await hand(routedTo([ada]))).toEqual([`failed ${ada} 5.7.1: not this way`]);
+    expect(orders).toEqual([]);
+  });
+  test('puts off, and the next attempt has the recipients', async () => {
+    const { hand, deps, asked } = line();
+    const mail = routedTo([ada, ben]);
+    deps.hooks = { run: async () => ({ kind: 'defer', delayMs: 5_000, reason: 'later' }) };
+    expect((await hand(mail))[0]).toContain('later');
+    deps.hooks = { run: async () => ({ kind: 'continue' }) };
+    expect(await hand(copyOf(mail))).toEqual(['handed-over 2']);
+    expect(asked()).toEqual([[ada, ben]]);
+  });
+});

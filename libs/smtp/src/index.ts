@@ -1,6 +1,7 @@
 export * from './client-session.ts';
 export * from './client-types.ts';
 export { maxLineBytes } from './command-lines.ts';
+export { DotStuffer } from './dot-stuffer.ts';
 export { type ParameterRules, parseMail, parseRcpt } from './parameters.ts';
 export { isDomain, isLiteral, maxDomainBytes, maxLocalBytes, type Path, type PathRules, parseMailbox, parsePath } from './path.ts';
 export * from './reply.ts';

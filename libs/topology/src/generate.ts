@@ -1,9 +1,13 @@
 import { permissionsOf } from './permissions.ts';
-import { badmailQueue, ladder, queueName, queueOf, rungQueue } from './stations.ts';
+import type { WayOut } from '@mailrail/organization';
+import { badmailQueue, isGatewayStation, ladder, queueName, queueOf, rungQueue, targetsOf } from './stations.ts';
 import { definitionsOf, type Topology, topologyOf } from './topology.ts';
 
-/** The connectors of the default organization; a deployment prints its own with the topology command. */
-const shown = [{ name: 'internet', kind: 'smtp' }] as const;
+/** The ways out of the default organization; a deployment prints its own with the topology command. */
+const shown: readonly WayOut[] = [
+  { name: 'internet', kind: 'smtp' },
+  ...['bsmtp', 'gwapi', 'ffapi'].map((name) => ({ name, kind: 'foreign' as const })),
+];
 
 /** Files in `docs/generated`, by name. `npm run check` says when one is stale. */
 export function generatedFiles(): Map<string, string> {
@@ -30,7 +34,7 @@ export function stationTable(topology: Topology) {
 function markdown(topology: Topology): string {
   const rows = Object.entries(topology.stations).map(
     ([name, one]) =>
-      `| \`${queueName(name)}\` | ${one.holds} | ${one.takenBy} | ${one.leadsTo.map((to) => `\`${to}\``).join(', ') || 'mailboxes, peers'} |`,
+      `| \`${queueName(name)}\` | ${one.holds} | ${one.takenBy} | ${one.leadsTo.map((to) => `\`${to}\``).join(', ') || (isGatewayStation(name) ? 'files in `OUT`' : 'mailboxes, peers')} |`,
   );
   return [
     '<!-- Generated from libs/topology by `npm run generate`; do not edit. -->',
@@ -57,11 +61,12 @@ function diagram(topology: Topology): string[] {
   for (const [name, one] of Object.entries(topology.stations)) {
     lines.push(`  q_${id(name)}[("${queueName(name)}")] --> ${id(one.takenBy)}[${one.takenBy}]`);
     for (const to of one.leadsTo) {
-      const targets = to === 'connector.*' ? Object.keys(topology.stations).filter((station) => station.startsWith('connector.')) : [to];
-      for (const target of targets) lines.push(`  ${id(one.takenBy)} --> q_${id(target)}[("${queueName(target)}")]`);
+      for (const target of targetsOf(to, Object.keys(topology.stations)))
+        lines.push(`  ${id(one.takenBy)} --> q_${id(target)}[("${queueName(target)}")]`);
     }
     if (name === 'store.local-delivery') lines.push(`  ${id(one.takenBy)} --> mailboxes([mailbox store])`);
     if (name.startsWith('connector.')) lines.push(`  ${id(one.takenBy)} --> peers([other servers])`);
+    if (isGatewayStation(name)) lines.push(`  ${id(one.takenBy)} --> outside`);
   }
   return lines;
 }

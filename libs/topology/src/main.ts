@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseOrganization } from '@mailrail/organization';
+import { parseOrganization, waysOut } from '@mailrail/organization';
 import { declareTopology, TopologyMismatch } from './declare.ts';
 import { moveReplaced } from './move.ts';
 import { topologyOf } from './topology.ts';
@@ -19,7 +19,7 @@ if (!organization.ok) {
   for (const error of organization.errors) process.stderr.write(`${ORGANIZATION_FILE}:${error.line}: ${error.path}: ${error.message}\n`);
   process.exit(78);
 }
-const topology = topologyOf(organization.snapshot.settings.connectors);
+const topology = topologyOf(waysOut(organization.snapshot.settings));
 const [command = 'declare', ...words] = process.argv.slice(2);
 const unknown = words.filter((word) => command !== 'move' || !['--back', '--remove'].includes(word));
 if (!['declare', 'move'].includes(command) || unknown.length > 0) {

@@ -9,6 +9,7 @@ import {
   routingKey,
   rungQueue,
   stations,
+  targetsOf,
 } from './stations.ts';
 import type { Topology } from './topology.ts';
 
@@ -30,7 +31,7 @@ export function permissionsOf(topology: Topology): Permission[] {
   const writes = [exchanges.mail, exchanges.tracking, exchanges.probe];
   const side = [...ladder.map((rung) => rungQueue(rung.name)), 'hold', 'aq.reports'];
   const parked = Object.keys(topology.stations).map(parkedKey);
-  const connectorKeys = Object.keys(topology.stations).filter((name) => name.startsWith('connector.'));
+  const names = Object.keys(topology.stations);
   const rows: Permission[] = [
     {
       user: 'gateway',
@@ -42,7 +43,7 @@ export function permissionsOf(topology: Topology): Permission[] {
     },
   ];
   for (const [name, station] of Object.entries(topology.stations)) {
-    const targets = station.leadsTo.flatMap((target) => (target === 'connector.*' ? connectorKeys : [target]));
+    const targets = station.leadsTo.flatMap((target) => targetsOf(target, names));
     const keys = targets.flatMap((target) =>
       (topology.stations[target]?.lanes ?? stations.mta.lanes).map((lane) => routingKey(target, lane)),
     );

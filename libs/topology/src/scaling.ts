@@ -1,3 +1,5 @@
+import { isGatewayStation } from './stations.ts';
+
 /** What is known of a station when its pods are counted anew. `undefined` is "nobody says", which is not 0. */
 export interface StationReading {
   /** Pods that run or are starting. */
@@ -65,8 +67,12 @@ const special: Readonly<Record<string, Partial<ScalingTarget>>> = {
  */
 const connector: ScalingTarget = { ...usual, mailsPerSecond: 50, ageSeconds: 120, maxPods: 6 };
 
-/** By what a station's pods are counted. Any name of a station, `connector.<name>` too. */
+/** Two write into one folder without meeting, and a foreign system takes files one by one: more would only make OUT longer. */
+const gateway: ScalingTarget = { ...connector, maxPods: 2 };
+
+/** By what a station's pods are counted. Any name of a station, `connector.<name>` and `mta.<gateway>` too. */
 export function scalingTarget(station: string): ScalingTarget {
+  if (isGatewayStation(station)) return gateway;
   return station.startsWith('connector.') ? connector : { ...usual, ...special[station] };
 }
 

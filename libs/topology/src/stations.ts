@@ -1,4 +1,5 @@
 import type { Lane } from '@mailrail/contracts';
+import type { WayOut } from '@mailrail/organization';
 
 /** One step of the line: the queue it is, who takes from it and where its mail may go. */
 export interface Station {
@@ -6,7 +7,7 @@ export interface Station {
   readonly step: number;
   /** Service and role that consume it, `store-driver.submit`. */
   readonly takenBy: string;
-  /** Stations its consumer publishes to, beside the side lanes every stage may use. `connector.*` is any connector. */
+  /** Stations its consumer publishes to, beside the side lanes every stage may use. `connector.*` is any connector, `mta.*` any gateway. */
   readonly leadsTo: readonly string[];
   readonly lanes: readonly Lane[];
   /**
@@ -34,7 +35,13 @@ export const stations = {
     lanes: ['normal'],
     holds: 'Internet messages with mapped addresses',
   },
-  mta: { step: 3, takenBy: 'mta', leadsTo: ['mta.smtp'], lanes: ['normal'], holds: 'messages in the store, waiting for the MTA' },
+  mta: {
+    step: 3,
+    takenBy: 'mta',
+    leadsTo: ['mta.smtp', 'mta.*'],
+    lanes: ['normal'],
+    holds: 'messages in the store, and what goes back to foreign systems, waiting for the MTA',
+  },
   'mta.smtp': { step: 3, takenBy: 'store-driver.transfer', leadsTo: ['mts-out'], lanes: ['normal'], holds: 'the MTA’s SMTP queue' },
   'mts-out': {
     step: 4,
@@ -73,15 +80,45 @@ export const stations = {
   },
 } as const satisfies Record<string, Station>;
 
-export type StationName = keyof typeof stations | `connector.${string}`;
+export type StationName = keyof typeof stations | `connector.${string}` | `mta.${string}`;
 
 /** The station of one connector of the organization file. */
 export function connectorStation(name: string): `connector.${string}` {
   return `connector.${name}`;
 }
 
-/** A connector's station, as data; the queue is `8.connector.<name>`. */
-export function stationOfConnector(name: string, kind: 'smtp' | 'routing-group'): Station {
+/** The station of one folder gateway that has something behind it. */
+export function gatewayStation(name: string): `mta.${string}` {
+  return `mta.${name}`;
+}
+
+/** Whether a station is that of a gateway: one of the MTA's queues, and not the one for SMTP. */
+export function isGatewayStation(station: string): boolean {
+  return station.startsWith('mta.') && !Object.hasOwn(stations, station);
+}
+
+/** The stations an entry of `leadsTo` means, of those there are. */
+export function targetsOf(target: string, names: readonly string[]): readonly string[] {
+  if (target === 'connector.*') return names.filter((name) => name.startsWith('connector.'));
+  return target === 'mta.*' ? names.filter(isGatewayStation) : [target];
+}
+
+/** The station of a way out of the line, by its row. */
+export function wayOutStation({ name, kind }: WayOut): StationName {
+  return kind === 'foreign' ? gatewayStation(name) : connectorStation(name);
+}
+
+/** The station of a way out, as data; the queue is `8.connector.<name>`, or `3.mta.<name>` for what lies behind a gateway. */
+export function stationOfWayOut({ name, kind }: WayOut): Station {
+  if (kind === 'foreign') {
+    return {
+      step: 3,
+      takenBy: `connectors/foreign.${name}`,
+      leadsTo: [],
+      lanes: ['normal'],
+      holds: `messages for the foreign system behind gateway ${name}`,
+    };
+  }
   return {
     step: 8,
     takenBy: `connectors/${kind}.${name}`,
@@ -138,7 +175,7 @@ export function queueOf(
 
 function stationOf(name: string): Pick<Station, 'step' | 'generation'> {
   const known: Readonly<Record<string, Station>> = stations;
-  const found = name.startsWith('connector.') ? { step: 8 } : known[name];
+  const found = name.startsWith('connector.') ? { step: 8 } : isGatewayStation(name) ? { step: 3 } : known[name];
   if (found === undefined) throw new RangeError(`no station ${name}`);
   return found;
 }
@@ -169,7 +206,7 @@ export const deadLetters = 'dead-letters';
 export function stationOfQueue(queue: string): string | undefined {
   const name = /^\d+\.(.+?)(?:\.g\d+)?$/.exec(queue)?.[1];
   if (name === undefined || name.endsWith('.badmail')) return undefined;
-  if (name.startsWith('connector.')) return name;
+  if (name.startsWith('connector.') || isGatewayStation(name)) return name;
   return Object.entries(stations).find(([station, { lanes }]) => lanes.some((lane) => routingKey(station, lane) === name))?.[0];
 }
 export function rungQueue(name: string): string {

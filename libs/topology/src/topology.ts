@@ -1,8 +1,8 @@
+import type { WayOut } from '@mailrail/organization';
 import {
   anyBadmailKey,
   badmailKey,
   badmailQueue,
-  connectorStation,
   deadLetters,
   exchanges,
   ladder,
@@ -11,8 +11,9 @@ import {
   routingKey,
   rungQueue,
   type Station,
-  stationOfConnector,
+  stationOfWayOut,
   stations,
+  wayOutStation,
 } from './stations.ts';
 
 export interface ExchangeSpec {
@@ -32,7 +33,7 @@ export interface BindingSpec {
   key: string;
   arguments: Record<string, string>;
 }
-/** Everything a line needs on its broker, derived from the stations and the organization's connectors. */
+/** Everything a line needs on its broker, derived from the stations and the organization's ways out. */
 export interface Topology {
   stations: Record<string, Station>;
   exchanges: ExchangeSpec[];
@@ -40,12 +41,6 @@ export interface Topology {
   bindings: BindingSpec[];
   /** Bindings of earlier releases that must not be there any more. */
   retiredBindings: BindingSpec[];
-}
-
-/** What a connector must be known by to have its queue. */
-export interface ConnectorRow {
-  name: string;
-  kind: 'smtp' | 'routing-group';
 }
 
 /**
@@ -68,11 +63,11 @@ function quorum(deadLetterKey: string, deliveryLimit: number): QueueSpec['argume
 /**
  * Derives exchanges, queues and bindings. The order is the order of declaration: targets before what dead-letters into them.
  *
- * @param line the stations without connectors; another release's, for what concerns two of them.
+ * @param ways out of the line, as `waysOut` of libs/organization gives them. @param line the stations without them; another release's, for what concerns two of them.
  */
-export function topologyOf(connectors: readonly ConnectorRow[], line: Readonly<Record<string, Station>> = stations): Topology {
+export function topologyOf(ways: readonly WayOut[], line: Readonly<Record<string, Station>> = stations): Topology {
   const all: Record<string, Station> = { ...line };
-  for (const { name, kind } of connectors) all[connectorStation(name)] = stationOfConnector(name, kind);
+  for (const way of ways) all[wayOutStation(way)] = stationOfWayOut(way);
 
   const queues: QueueSpec[] = [{ name: exchanges.unrouted, arguments: { 'x-queue-type': 'quorum' } }];
   const bindings: BindingSpec[] = [

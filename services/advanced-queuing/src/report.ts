@@ -1,4 +1,4 @@
-import { type DeliveryReport, progressOf, type RecipientStatus } from '@mailrail/contracts';
+import { type DeliveryReport, type Hooks, type OutboundMail, progressOf, type RecipientStatus } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
 import { oneLine } from '@mailrail/mail';
 import { type Counted, done, type Emit, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
@@ -9,6 +9,7 @@ export interface ReportDeps extends ReportMailDeps {
   ledger: Pick<Ledger, 'effects' | 'complete'>;
   /** Counts where a duplicate may have come about (R4). */
   possibleDuplicate: (cause: string) => void;
+  hooks?: Hooks;
 }
 
 /**
@@ -24,15 +25,20 @@ export const report: Stage<DeliveryReport, ReportDeps> = async (mail, deps) => {
   const { reports, fresh } = tellPlan(mail, about, effects);
 
   const emits: Emit[] = [];
+  const withheld = new Set<string>();
   for (const planned of reports) {
     const made = await reportMail(mail, planned, deps);
     if (made.kind === 'unavailable') return transient(`content store: ${made.reason}`, { ladder: 'internal' });
-    emits.push(toStation('mts-out', made.mail));
+    const hooked = await deps.hooks?.run<OutboundMail>('report', mail, made.mail);
+    if (hooked?.kind === 'defer') return transient(hooked.reason, { delayMs: hooked.delayMs, countAttempt: false });
+    if (hooked?.kind === 'reject')
+      withheld.add(planned.rootId); // nobody is told; the failure counts all the same
+    else emits.push(toStation('mts-out', hooked?.kind === 'replace' ? hooked.value : made.mail));
   }
 
   const field = mail.sender === null ? ('suppressed' as const) : ('failed' as const);
   const freshReports = new Set(fresh.map(({ outcome }) => outcome));
-  const newReports = reports.filter(({ rootId }) => freshReports.has(rootId));
+  const newReports = reports.filter(({ rootId }) => freshReports.has(rootId) && !withheld.has(rootId));
   await deps.ledger.complete([
     ...fresh.map(({ status, key, outcome }) => ({ key, outcome, ...(status.action === 'failed' ? { count: { field, by: 1 } } : {}) })),
     ...fresh.flatMap(({ status: { recipient, action, status, reason } }) =>
@@ -42,7 +48,7 @@ export const report: Stage<DeliveryReport, ReportDeps> = async (mail, deps) => {
   ]);
 
   return done(emits, {
-    facts: { reportedBy: mail.reportedBy, told: reports.length, fresh: fresh.length, repeated: reports.length - newReports.length },
+    facts: { reportedBy: mail.reportedBy, told: emits.length, fresh: fresh.length, repeated: emits.length - newReports.length },
     counted: [
       ...countedByStatus(
         fresh.map(({ status }) => status).filter(({ action }) => action === 'failed'),

@@ -75,7 +75,7 @@ export const categorize: Stage<AcceptedMail, CategorizeDeps> = async (mail, deps
     const formOf = resolution.hops.some(({ form }) => form !== undefined)
       ? await formsFor(resolution.hops, mail.content, deps.content)
       : asItCame;
-    split = bifurcate(mail, { ...resolution, broken }, { now: deps.now, organizationVersion: organization.version, formOf });
+    split = bifurcate(mail, { ...resolution, broken }, { now: deps.now, organization, formOf });
     mine = await withoutOthers(mail, split.copies, deps);
     await giveForms(mail, mine, deps.content);
   } catch (error) {
@@ -145,12 +145,12 @@ async function giveForms(mail: AcceptedMail, copies: readonly Copy[], store: Cat
   const asks = copies.some(({ hides }) => hides) && (await asksForReceipts(mail.content, store));
   const forms = new Map<string, Content>();
   for (const { station, mail: copy, hides } of copies) {
-    const isOutside = station === 'aq.post-categorization';
+    const isOutside = station === 'aq.post-categorization' || station === 'mta';
     const change: ContentChange = {
       ...(isOutside || copy.sender === mail.sender ? {} : { reversePath: copy.sender }),
-      ...(copy.suppressAutoReplies === true && mail.suppressAutoReplies !== true ? { isQuiet: true } : {}),
+      ...('suppressAutoReplies' in copy && copy.suppressAutoReplies === true && mail.suppressAutoReplies !== true ? { isQuiet: true } : {}),
       ...(asks && hides ? { withoutReceipts: true } : {}),
-      ...(isOutside && copy.contentForm?.without !== undefined ? { without: copy.contentForm.without } : {}),
+      ...(station === 'aq.post-categorization' && copy.contentForm?.without !== undefined ? { without: copy.contentForm.without } : {}),
     };
     const key = JSON.stringify(change);
     if (key === '{}') continue;

@@ -7,10 +7,13 @@ import type {
   MailboxRecipient,
   Recipient,
   RecipientStatus,
+  TransferMail,
 } from '@mailrail/contracts';
 import type { BrokenGroup, Resolution, ReversePath, WantedForm, Way } from '@mailrail/directory';
 import { derivedId, recipientId } from '@mailrail/mail';
+import type { OrganizationSnapshot } from '@mailrail/organization';
 import { failureReport } from '@mailrail/pipeline';
+import { toGateways, transferMail } from './gateways.ts';
 import { type Resolving, recipientOn } from './recipients.ts';
 
 type Resolved = Extract<Resolution<Resolving>, { kind: 'resolved' }>;
@@ -22,6 +25,7 @@ export type FormOf = (wanted: WantedForm) => ContentForm | undefined;
 export type Copy = { hides: boolean } & (
   | { station: 'store.local-delivery'; mail: LocalDelivery }
   | { station: 'aq.post-categorization'; mail: CategorizedMail }
+  | { station: 'mta'; mail: TransferMail } // recipients behind a foreign system; names the gateway
   | { station: 'aq.pre-categorization'; mail: AcceptedMail; group: string } // members of a large group; the id of that group
 );
 
@@ -45,15 +49,22 @@ const maxGroups = 32;
  */
 export function bifurcate(
   mail: AcceptedMail,
-  resolution: Resolved,
-  { now, organizationVersion, formOf }: { now: number; organizationVersion: string; formOf: FormOf },
+  found: Resolved,
+  { now, organization, formOf }: { now: number; organization: OrganizationSnapshot; formOf: FormOf },
 ): Bifurcation {
+  const { version: organizationVersion } = organization;
+  const { resolution, gateways } = toGateways(mail, found, organization);
   const local = new Parts<MailboxRecipient>();
   const onward = new Parts<Recipient>();
   for (const { way, address, mailbox } of resolution.local)
     local.add(mail, way, {}, { ...recipientOn(mail.rootId, way, address), mailbox });
   for (const { way, address, server, form } of resolution.hops) {
     onward.add(mail, way, { server, form: form === undefined ? undefined : formOf(form) }, recipientOn(mail.rootId, way, address));
+  }
+
+  const behind = new Parts<Recipient>();
+  for (const { gateway, way, address } of gateways) {
+    behind.add(mail, way, { gateway }, recipientOn(mail.rootId, way, address));
   }
 
   const base = { ...mail, organizationVersion };
@@ -82,6 +93,11 @@ export function bifurcate(
     const onwards = { ...own, categorizedAt: now, ...target, ...contentForm };
     copies.push({ station: 'aq.post-categorization', mail: onwards, hides: part.hides });
   }
+  for (const { key, part, recipients } of behind.slices()) {
+    const { gateway } = part.toward;
+    if (gateway === undefined) continue;
+    copies.push({ station: 'mta', mail: transferMail({ ...base, ...part.envelope, recipients }, gateway, key), hides: part.hides });
+  }
   for (const { id, way, members } of resolution.large) {
     for (let at = 0; at < members.length; at += maxRecipients) {
       const recipients = members
@@ -105,7 +121,7 @@ export function bifurcate(
   const merged = resolution.merged + resolution.reports.length - failures.length;
   const expanded = resolution.groups.length;
   const large = resolution.large.reduce((sum, { members }) => sum + members.length, 0);
-  const after = resolution.local.length + resolution.hops.length + failures.length + large + expanded + merged;
+  const after = resolution.local.length + resolution.hops.length + gateways.length + failures.length + large + expanded + merged;
   const broken = resolution.broken.map((group) => brokenReport(mail, group));
   return {
     copies,
@@ -123,9 +139,10 @@ interface OnTheWay {
   suppressAutoReplies?: true;
 }
 
-/** Where a copy goes: a server of the organization, or elsewhere, where perhaps not everything can be read. */
+/** Where a copy goes: a server of the organization, a foreign system behind a gateway, or elsewhere, where perhaps not everything can be read. */
 interface Toward {
   server?: { name: string; site: string } | undefined;
+  gateway?: string | undefined;
   form?: ContentForm | undefined;
 }
 
@@ -142,8 +159,8 @@ class Parts<R> {
 
   add(mail: AcceptedMail, way: Way<Resolving>, toward: Toward, recipient: R): void {
     const envelope = envelopeOn(mail, way);
-    const { server, form } = toward;
-    const place = server === undefined ? '' : `${server.site}\n${server.name}`;
+    const { server, gateway, form } = toward;
+    const place = gateway !== undefined ? `gateway\n${gateway}` : server === undefined ? '' : `${server.site}\n${server.name}`;
     const key = JSON.stringify([place, envelope.sender, way.hidden ?? null, ...quiet(mail, way), ...(form === undefined ? [] : [form])]);
     const part = this.#parts.get(key);
     if (part === undefined) {

@@ -1,7 +1,8 @@
-import type { Lane, QueuedMail, TransferMail } from '@mailrail/contracts';
+import type { GatewayMail, Lane, QueuedMail, TransferMail } from '@mailrail/contracts';
 import { type Priority, receivedOnArrival } from '@mailrail/mail';
-import type { OrganizationSnapshot } from '@mailrail/organization';
-import { done, permanent, type Stage, toStation, transient } from '@mailrail/pipeline';
+import { type OrganizationSnapshot, waysOut } from '@mailrail/organization';
+import { done, type Outcome, permanent, type Stage, toStation, transient } from '@mailrail/pipeline';
+import { gatewayStation } from '@mailrail/topology';
 
 export interface TransferDeps {
   organization: OrganizationSnapshot;
@@ -12,6 +13,8 @@ export interface TransferDeps {
 
 /** What gateways put before and into a message they accepted (trace lines, a missing Date): it must not make it too large. */
 const ownBytes = 8_192;
+/** Attempts at a gateway this pod does not know: its organization file may be behind the one the categorizer decided by. */
+const maxAttempts = 4;
 const laneOf: Readonly<Record<Priority, Lane>> = { urgent: 'high', normal: 'normal', 'non-urgent': 'low' };
 
 /** Transfer: may the mail pass, when, how urgently, and by which protocol. */
@@ -29,9 +32,22 @@ export const transfer: Stage<TransferMail, TransferDeps> = (mail, { organization
     return transient('deferred delivery', { delayMs: mail.dueAt - now, countAttempt: false });
   }
 
+  if (mail.gateway !== undefined) return toGateway(mail, mail.gateway, organization);
   const wanted = mail.lane === 'normal' ? laneOf[priority] : mail.lane;
   const lane = lanes.includes(wanted) ? wanted : 'normal';
-  const { dueAt: _due, ...rest } = mail;
+  const { dueAt: _due, gateway: _none, ...rest } = mail;
   const queued: QueuedMail = { ...rest, lane, protocol: 'smtp' };
   return done([toStation('mta.smtp', queued)], { facts: { lane, received: receivedCount, protocol: queued.protocol } });
 };
+
+/** Recipients behind a foreign system: into the queue of its gateway, as the MTA did. */
+function toGateway(mail: TransferMail, gateway: string, organization: OrganizationSnapshot): Outcome {
+  const isThere = waysOut(organization.settings).some(({ name, kind }) => kind === 'foreign' && name === gateway);
+  if (!isThere) {
+    const reason = `the organization has no gateway ${gateway} with a way back`;
+    return mail.attempt < maxAttempts ? transient(reason, { ladder: 'internal' }) : permanent(reason, '5.3.0');
+  }
+  const { dueAt: _due, ...rest } = mail;
+  const queued: GatewayMail = { ...rest, gateway };
+  return done([toStation(gatewayStation(gateway), queued)], { facts: { gateway, protocol: 'file' } });
+}

@@ -1,5 +1,5 @@
-import { expect, test } from '@jest/globals';
-import { type Lane, QueuedMail, type TransferMail } from '@mailrail/contracts';
+import { describe, expect, test } from '@jest/globals';
+import { GatewayMail, type Lane, QueuedMail, type TransferMail } from '@mailrail/contracts';
 import { type HeaderFacts, noHeader } from '@mailrail/mail';
 import { organizationOf } from '@mailrail/organization';
 import type { Outcome } from '@mailrail/pipeline';
@@ -67,4 +67,33 @@ test('nothing but lane and protocol changes, and a time that is over goes', asyn
   const outcome = await decide(of);
   const { dueAt: _over, ...rest } = of;
   expect(outcome.kind === 'done' && outcome.emits[0]?.mail).toEqual({ ...rest, protocol: 'smtp' });
+});
+
+describe('recipients behind a foreign system', () => {
+  const withGateway = organizationOf({
+    gateways: [{ name: 'gwapi', kind: 'folder', dialect: 'gwapi', addressSpaces: [{ space: 'GWISE:*' }] }],
+  }).current();
+  const take = (of: TransferMail) => transfer(of, { organization: withGateway, lanes: allLanes, now });
+
+  test('go into the queue of their gateway', async () => {
+    const outcome = await take(mail({}, { gateway: 'gwapi' }));
+    const [emit] = outcome.kind === 'done' ? outcome.emits : [];
+    expect(emit).toMatchObject({ station: 'mta.gwapi' });
+    expect(GatewayMail.schema.parse(emit?.mail)).toMatchObject({ gateway: 'gwapi', storedAt: now });
+  });
+  test('pass the same checks', async () => {
+    expect(await take(mail({ receivedCount: 99 }, { gateway: 'gwapi' }))).toMatchObject({ kind: 'permanent', status: '5.4.6' });
+  });
+  test.each([
+    [1, { kind: 'transient', ladder: 'internal' }],
+    [4, { kind: 'permanent', status: '5.3.0' }],
+  ])('whose gateway this pod does not know, at attempt %i', async (attempt, expected) => {
+    expect(await take(mail({}, { gateway: 'gone', attempt }))).toMatchObject(expected);
+  });
+  test('others never name one', async () => {
+    const outcome = await take(mail());
+    const [emit] = outcome.kind === 'done' ? outcome.emits : [];
+    expect(emit).toMatchObject({ station: 'mta.smtp' });
+    expect(emit?.mail).not.toHaveProperty('gateway');
+  });
 });

@@ -1,7 +1,7 @@
 import { queueFacts } from '@mailrail/broker';
 import { maySweep, runSweeper } from '@mailrail/content-store';
 import { LocalDelivery, QueuedMail, SubmittedMail } from '@mailrail/contracts';
-import { contentRetentionMs } from '@mailrail/organization';
+import { contentRetentionMs, waysOut } from '@mailrail/organization';
 import { ConfigError, loadConfig, openStage, type Running, runAsProcess, runService, type StageBase } from '@mailrail/pipeline';
 import { topologyOf } from '@mailrail/topology';
 import { Config, DeliverConfig } from './config.ts';
@@ -43,7 +43,7 @@ async function startSubmit(config: Config): Promise<Running> {
 /** Bodies past their time go while the line moves (R13). Each pod of this role sweeps; that does no harm. */
 function sweep({ AMQP_URL }: Config, { content, organization, log }: StageBase) {
   const lineIsMoving = async () => {
-    const queues = queuesWithBodies(topologyOf(organization.current().settings.connectors));
+    const queues = queuesWithBodies(topologyOf(waysOut(organization.current().settings)));
     const facts = await queueFacts(AMQP_URL, queues).catch(() => 'silent' as const);
     return maySweep(facts === 'silent' ? facts : waitingMail(facts, Date.now()), retentionMs());
   };

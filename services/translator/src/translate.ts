@@ -1,9 +1,10 @@
-import type { ForeignMessage, SubmittedMail } from '@mailrail/contracts';
-import { done, type Outcome, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
+import { type ForeignMessage, type Hooks, noHooks, type SubmittedMail } from '@mailrail/contracts';
+import { done, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
 import type { Dialect, DialectDeps } from './dialects/dialect.ts';
 
 export interface TranslateDeps extends DialectDeps {
   dialects: ReadonlyMap<string, Dialect>;
+  hooks?: Hooks;
 }
 
 /** Attempts at what may still come (a body, a dialect this pod does not know yet); about an hour on the internal ladder. */
@@ -19,9 +20,8 @@ export const translate: Stage<ForeignMessage, TranslateDeps> = async (mail, deps
     case 'message': {
       const { content, sender, recipients, header } = translation;
       const submitted: SubmittedMail = { ...mail, content, sender, recipients, header };
-      return done([toStation('mts-in', submitted)], {
-        facts: { dialect: mail.origin.dialect, headerBytes: header.headerBytes, sizeBytes: content.sizeBytes },
-      });
+      const { hooks = noHooks } = deps;
+      return hooks === noHooks ? passOn(submitted) : hooked(submitted, hooks);
     }
     case 'unavailable':
       return transient(translation.reason, { ladder: 'internal' });
@@ -36,4 +36,27 @@ export const translate: Stage<ForeignMessage, TranslateDeps> = async (mail, deps
 
 function notYet(mail: ForeignMessage, reason: string): Outcome {
   return mail.attempt < maxAttempts ? transient(reason, { ladder: 'internal' }) : poison(`${reason}, ${mail.attempt} times`);
+}
+
+function passOn(mail: SubmittedMail): Outcome {
+  const { origin, header, content } = mail;
+  return done([toStation('mts-in', mail)], {
+    facts: { dialect: origin.dialect, headerBytes: header.headerBytes, sizeBytes: content.sizeBytes },
+  });
+}
+
+async function hooked(mail: SubmittedMail, hooks: Hooks): Promise<Outcome> {
+  const result = await hooks.run('translate', mail, mail);
+  switch (result.kind) {
+    case 'continue':
+      return passOn(mail);
+    case 'replace':
+      return passOn(result.value);
+    case 'reject':
+      return permanent(result.reason, result.status);
+    case 'defer':
+      return transient(result.reason, { delayMs: result.delayMs, countAttempt: false });
+    default:
+      return result satisfies never;
+  }
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { ContentStoreError, memoryContentStore } from '@mailrail/content-store';
-import { type Envelope, SubmittedMail } from '@mailrail/contracts';
+import { type Hooks, type Envelope, SubmittedMail } from '@mailrail/contracts';
 import { newRootId } from '@mailrail/mail';
 import { organizationOf } from '@mailrail/organization';
 import type { Outcome } from '@mailrail/pipeline';
@@ -169,4 +169,21 @@ describe('what cannot be translated now', () => {
 
 test('two dialects of one name do not start', () => {
   expect(() => dialectRegistry([internet, { ...internet, names: ['smtp'] }])).toThrow('two dialects are called smtp');
+});
+
+test.each([
+  [{ kind: 'continue' as const }, 'done'],
+  [{ kind: 'reject' as const, status: '5.7.1', reason: 'not this one' }, 'permanent'],
+  [{ kind: 'defer' as const, delayMs: 5_000, reason: 'later' }, 'transient'],
+])('hook translate sees the Internet message: %j', async (result, kind) => {
+  const { content, mail } = await stored(messageBytes());
+  const seen: string[] = [];
+  const hooks: Hooks = {
+    run: async (point, of) => {
+      seen.push(`${point} ${'header' in of}`);
+      return result;
+    },
+  };
+  expect((await translate(mail, { ...deps(content), hooks })).kind).toBe(kind);
+  expect(seen).toEqual(['translate true']);
 });

@@ -1,4 +1,4 @@
-import { connectorStation, type Station, stationOfConnector, stations } from '@mailrail/topology';
+import { connectorStation, type Station, stationOfWayOut, stations } from '@mailrail/topology';
 import type { Costs } from './costs.ts';
 import { ModelStation, type Parcel } from './model-station.ts';
 import { isDirectoryDead, isDown, remoteOf, type Shape } from './shapes.ts';
@@ -33,7 +33,7 @@ export class ModelLine {
     this.#shape = shape;
     this.#costs = costs;
     const connector = connectorStation(connectorName);
-    const rows = [...Object.entries(stations), [connector, stationOfConnector(connectorName, 'smtp')] as const];
+    const rows = [...Object.entries(stations), [connector, stationOfWayOut({ name: connectorName, kind: 'smtp' })] as const];
     this.stations = rows
       .filter(([name]) => name !== 'aq.reports')
       .map(([name, { takenBy }]) => new ModelStation(name, takenBy, podsOf(name)));

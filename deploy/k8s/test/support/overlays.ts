@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { waysOut } from '@mailrail/organization';
 import { topologyOf } from '@mailrail/topology';
 import { z } from 'zod';
 import { render } from '../../src/kustomize/render.ts';
@@ -35,7 +36,7 @@ export function settingsOf(organization: string) {
 }
 
 export function topologyOfOrganization(organization: string) {
-  return topologyOf(settingsOf(organization).connectors);
+  return topologyOf(waysOut(settingsOf(organization)));
 }
 
 /** Secrets that k8s/README.md tells to make, and those that operators make. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { organizationErrorsText, parseOrganization } from '@mailrail/organization';
+import { organizationErrorsText, parseOrganization, waysOut } from '@mailrail/organization';
 import { badmailQueue, queueName, topologyOf } from '@mailrail/topology';
 import amqp from 'amqplib';
 import { readEndpoints } from '../endpoints.ts';
@@ -32,7 +32,7 @@ Declaring is the launcher's part, and in a cluster that of \`node libs/topology/
     });
     const parsed = parseOrganization(text, { env });
     if (!parsed.ok) throw new Error(`organization file ${file} has mistakes:\n${organizationErrorsText(parsed.errors)}`);
-    const { stations, queues } = topologyOf(parsed.snapshot.settings.connectors);
+    const { stations, queues } = topologyOf(waysOut(parsed.snapshot.settings));
     const line = await readEndpoints(data);
     const depths =
       line === undefined

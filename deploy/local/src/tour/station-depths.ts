@@ -1,4 +1,4 @@
-import type { OrganizationSnapshot } from '@mailrail/organization';
+import { type OrganizationSnapshot, waysOut } from '@mailrail/organization';
 import { queueName, topologyOf } from '@mailrail/topology';
 import amqp from 'amqplib';
 import type { Endpoints } from '../endpoints.ts';
@@ -18,7 +18,7 @@ export interface StationDepths {
 
 /** Asks broker (passive declare: exact, now) and stages (their metrics). What does not answer counts as nothing there. */
 export async function stationDepths(line: () => Endpoints, organization: OrganizationSnapshot): Promise<StationDepths> {
-  const stations = Object.entries(topologyOf(organization.settings.connectors).stations)
+  const stations = Object.entries(topologyOf(waysOut(organization.settings)).stations)
     .map(([station, { takenBy, lanes }]) => ({ takenBy, queues: lanes.map((lane) => queueName(station, lane)) }))
     .sort((a, b) => (a.queues[0] ?? '').localeCompare(b.queues[0] ?? ''));
   let open: Promise<Asker> | undefined;

@@ -9,7 +9,19 @@ export function keywordText(text: string): string {
  * A status to GroupWise about a message of its own: which it was, who did not get it, and why. The words of it are our reading; what the
  * gateway's own statuses look like is documented nowhere we found.
  */
-export function statusFile({ to, foreignId, reason, code }: { to: string; foreignId: string; reason: string; code: string }): Buffer {
+export function statusFile({
+  to,
+  foreignId,
+  reason,
+  code,
+  status = 'Undeliverable',
+}: {
+  to: string;
+  foreignId: string;
+  reason: string;
+  code: string;
+  status?: string;
+}): Buffer {
   const [domain = '', office = '', user = ''] = splitGroupWise(to);
   const address =
     user === '' ? `CDBA= ${keywordText(to)};` : `WPD= ${keywordText(domain)}; WPPO= ${keywordText(office)}; WPU= ${keywordText(user)};`;
@@ -19,7 +31,7 @@ export function statusFile({ to, foreignId, reason, code }: { to: string; foreig
       'Msg-Type= Status;',
       `To= ${address} ;`,
       `Orig-Msg-ID= ${keywordText(foreignId)};`,
-      'Status= Undeliverable;',
+      `Status= ${status};`,
       `Status-Code= ${keywordText(code)};`,
       `Status-Text= ${keywordText(reason)};`,
       '-END-',

@@ -2,10 +2,9 @@ import { isAscii } from 'node:buffer';
 import { type ContentStore, ContentStoreError } from '@mailrail/content-store';
 import type { ForeignMessage } from '@mailrail/contracts';
 import { addressMapper, DirectoryUnavailable, internetAddress } from '@mailrail/directory';
-import { type FileDialect, fileDialects, type Translated } from '@mailrail/foreign';
+import { byteGate, type FileDialect, fileDialects, type Translated } from '@mailrail/foreign';
 import { firstLines, HeaderFilter, headerFacts, smtpMailbox } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
-import { byteGate } from '../byte-gate.ts';
 import type { Dialect, DialectDeps, Translation } from './dialect.ts';
 
 /** Bytes of foreign messages in hand at a time: each is read whole, and is written out at up to twice its size. */
