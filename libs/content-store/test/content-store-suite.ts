@@ -57,6 +57,14 @@ export function contentStoreSuite(name: string, open: () => OpenStore): void {
       expect(await store.verify(stored.ref)).toEqual({ sizeBytes: 21, sha256: stored.sha256 });
     });
 
+    withStore('what nobody knows of yet is stored like everything else', async ({ store }) => {
+      const key = { rootId: idAt(Date.now()), form: 'internet' };
+      const stored = await store.put(key, [Buffer.from('Return-Path: <>\r\n'), Buffer.from('body')], { fresh: true });
+      expect(stored).toMatchObject({ sizeBytes: 21, sha256: sha256('Return-Path: <>\r\nbody'), existed: false });
+      expect(await textOf(store, stored.ref)).toBe('Return-Path: <>\r\nbody');
+      expect(await store.put(key, bytes('other'))).toEqual({ ...stored, existed: true });
+    });
+
     withStore('an empty body is a body', async ({ store }) => {
       const { ref, sizeBytes } = await store.put({ rootId: idAt(Date.now()), form: 'internet' }, []);
       expect([sizeBytes, await textOf(store, ref), await store.size(ref)]).toEqual([0, '', 0]);
@@ -113,6 +121,21 @@ export function contentStoreSuite(name: string, open: () => OpenStore): void {
           whole.subarray(1_000_003, 1_900_001),
         ),
       ).toBe(true);
+    });
+
+    withStore('what is written can be read back before the commit, where the store can do that', async ({ store }) => {
+      for (const size of [0, 10, 1_000_000]) {
+        const writer = store.writer({ rootId: idAt(Date.now()), form: 'internet.unchecked' });
+        const whole = Buffer.alloc(size, 'abcdefghij');
+        for (let at = 0; at < size; at += 70_001) await writer.write(whole.subarray(at, at + 70_001));
+        if (writer.readBack === undefined) return writer.abort();
+        const parts: Uint8Array[] = [];
+        for await (const part of writer.readBack()) parts.push(part);
+        expect(Buffer.concat(parts).equals(whole)).toBe(true);
+        await writer.abort();
+      }
+      expect(await store.sweep(Number.POSITIVE_INFINITY)).toBe(0);
+      return undefined;
     });
 
     withStore('nothing is there before the commit, nor after an abort', async ({ store }) => {

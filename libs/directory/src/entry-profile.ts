@@ -17,6 +17,9 @@ export interface EntryProfile {
   readonly targetAddress: readonly string[];
   readonly displayName: readonly string[];
   readonly nickname: readonly string[];
+  readonly givenName: readonly string[];
+  readonly surname: readonly string[];
+  readonly initials: readonly string[];
   readonly homeMdb: readonly string[]; // DN
   readonly homeServerName: readonly string[]; // `/o=.../cn=Servers/cn=EX1`, or a bare name
   readonly homeMta: readonly string[]; // DN
@@ -58,6 +61,9 @@ export const activeDirectory: EntryProfile = {
   targetAddress: ['targetAddress'],
   displayName: ['displayName', 'cn'],
   nickname: ['mailNickname'],
+  givenName: ['givenName'],
+  surname: ['sn'],
+  initials: ['initials'],
   homeMdb: ['homeMDB'],
   homeServerName: ['msExchHomeServerName'],
   homeMta: ['homeMTA'],

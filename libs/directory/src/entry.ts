@@ -66,6 +66,9 @@ export function entryOf(dn: string, attributes: Attributes, given: EntryProfile 
   if (mailAlone) entry.mailAlone = true;
   put(entry, 'displayName', read.one(profile.displayName));
   put(entry, 'nickname', nickname);
+  put(entry, 'givenName', read.one(profile.givenName));
+  put(entry, 'surname', read.one(profile.surname));
+  put(entry, 'initials', read.one(profile.initials));
   put(entry, 'primary', primary);
   put(entry, 'legacyDn', legacyDn);
   put(entry, 'targetAddress', targetAddress);

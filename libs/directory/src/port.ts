@@ -47,6 +47,9 @@ export interface Entry {
   kind: 'mailbox' | 'mail-user' | 'contact' | 'group' | 'query-group' | 'other'; // `other`: not mail-enabled
   displayName?: string;
   nickname?: string; // mailNickname
+  givenName?: string; // these three make addresses by a template
+  surname?: string;
+  initials?: string;
   primary?: string; // primary SMTP address, typed
   addresses: string[]; // every proxy address, typed, primary first
   mailAlone?: true; // not mail-enabled, and has its address in `mail` alone: it takes nobody's address away

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { formatDateTime, oneLine } from '@mailrail/mail';
 import MailComposer from 'nodemailer/lib/mail-composer';
+import type Mail from 'nodemailer/lib/mailer';
 import type { TranslateContext, Translated } from './foreign-file.ts';
 import { withReturns } from './line-ends.ts';
 
@@ -14,6 +15,7 @@ export interface ComposedFile {
   name: string; // of the last part of whatever path it came with
   type?: string; // by its name when absent
   bytes: Buffer;
+  cid?: string; // what HTML names it by, without angle brackets: it is shown inside the message then
 }
 
 /** A message to be made anew, in mail's own words. All texts may be foreign: they are made safe here. Nobody in Bcc is named. */
@@ -22,6 +24,7 @@ export interface Composition {
   sender?: HeaderAddress;
   to: readonly HeaderAddress[];
   cc: readonly HeaderAddress[];
+  replyTo?: readonly HeaderAddress[];
   subject?: string;
   date?: number; // milliseconds since the epoch
   messageId?: string; // with angle brackets
@@ -34,6 +37,7 @@ export interface Composition {
   /** What has no field of its own: `X-Foreign-*`, in order. */
   kept: readonly { name: string; value: string }[];
   text: string;
+  html?: string; // the same for those who can show it
   files: readonly ComposedFile[];
 }
 
@@ -47,6 +51,9 @@ const pieceBytes = 57 * 1_024; // whole lines of base64
  */
 export async function compose(composition: Composition, context: TranslateContext): Promise<Translated> {
   const { rootId, hostname, at, mailbox } = context;
+  const { from, sender, to, cc, receiptTo } = composition;
+  const named = [from, sender, ...to, ...cc, receiptTo].flatMap((one) => (one === undefined ? [] : [one.address]));
+  await context.prepare?.(named);
   const shown = ({ address, name }: HeaderAddress) => ({ name: oneLine(name ?? '', 200), address: mailbox(address) });
   const field = (key: string, value: string | undefined) =>
     value === undefined ? [] : [{ key, value: oneLine(value, maxFieldCharacters) }];
@@ -55,6 +62,7 @@ export async function compose(composition: Composition, context: TranslateContex
     ...(composition.sender === undefined ? {} : { sender: shown(composition.sender) }),
     to: composition.to.map(shown),
     cc: composition.cc.map(shown),
+    ...(composition.replyTo === undefined ? {} : { replyTo: composition.replyTo.map(shown) }),
     ...(composition.subject === undefined ? {} : { subject: oneLine(composition.subject, maxFieldCharacters) }),
     date: formatDateTime(composition.date ?? at),
     messageId: composition.messageId ?? `<${rootId}@${hostname}>`,
@@ -67,14 +75,12 @@ export async function compose(composition: Composition, context: TranslateContex
       ...field('Auto-Submitted', composition.isAutomatic === true ? 'auto-generated' : undefined),
       ...composition.kept.flatMap(({ name, value }) => field(name, value)),
     ],
-    // Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size.
-    ...(composition.text.length > longText
-      ? { text: { content: Readable.from(pieces(withReturns(Buffer.from(composition.text)))) }, textEncoding: 'base64' as const }
-      : { text: composition.text }),
-    attachments: composition.files.map(({ name, type, bytes }) => ({
+    ...body(composition),
+    attachments: composition.files.map(({ name, type, bytes, cid }) => ({
       filename: oneLine(name, 200),
       content: Readable.from(pieces(bytes)), // in pieces: a large file is never encoded as one
-      ...(type === undefined ? {} : { contentType: type }),
+      ...(type === undefined ? {} : { contentType: oneLine(type, 200) }),
+      ...(cid === undefined ? {} : { cid: oneLine(cid, 200) }),
     })),
     baseBoundary: rootId.replaceAll('-', ''),
     newline: '\r\n',
@@ -84,6 +90,13 @@ export async function compose(composition: Composition, context: TranslateContex
   const parts: Buffer[] = [];
   for await (const chunk of composer.compile().createReadStream()) parts.push(Buffer.from(chunk));
   return { kind: 'message', parts };
+}
+
+/** Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size. */
+function body({ text, html }: Composition): Pick<Mail.Options, 'text' | 'html' | 'textEncoding'> {
+  if (text.length + (html?.length ?? 0) <= longText) return { text, ...(html === undefined ? {} : { html }) };
+  const inPieces = (long: string) => ({ content: Readable.from(pieces(withReturns(Buffer.from(long)))) });
+  return { text: inPieces(text), ...(html === undefined ? {} : { html: inPieces(html) }), textEncoding: 'base64' };
 }
 
 function* pieces(bytes: Buffer): Generator<Buffer> {

@@ -12,6 +12,7 @@ export type RejectCode =
   | 'attachment-path' // it names a place on a disk, or a name no file may have
   | 'too-large'
   | 'too-many-recipients'
+  | 'nested-too-deep'
   | 'unsupported-type';
 
 /** A refusal is a fact about the bytes, never an exception. */
@@ -72,8 +73,10 @@ export interface TranslateContext {
   rootId: string;
   at: number; // milliseconds since the epoch: when the gateway took it
   hostname: string;
-  /** A typed address as a mailbox that may stand in a header: itself, or encapsulated. */
+  /** A typed address as a mailbox that may stand in a header: itself, by the directory or a template, or encapsulated. */
   mailbox: (address: string) => string;
+  /** Looks up what `mailbox` will be asked for; without it only what needs no directory is known. Rejects when nobody answers. */
+  prepare?: (addresses: readonly string[]) => Promise<void>;
 }
 
 /** An Internet message, header block first, CRLF line ends, in pieces. */

@@ -1,3 +1,5 @@
 export * from './bundle.ts';
+export * from './compose.ts';
 export * from './dialects.ts';
 export * from './foreign-file.ts';
+export * from './webhooks/index.ts';

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { checkGateways, checkTemplates } from './check-foreign.ts';
 import { Duration, Size } from './schema.ts';
 import { defaultHostname } from './snapshot.ts';
 
@@ -64,6 +65,8 @@ export function checkOrganization(value: unknown): Misfit[] {
     }
   }
 
+  checkGateways(gateways, typeOf, say);
+  checkTemplates(rows(root['addressTemplates']), typeOf, say);
   checkConnectors(connectors, { sites, ownSite, servers, server, typeOf }, say);
 
   const links = rows(root['siteLinks']);

@@ -269,6 +269,12 @@ describe('parseOrganization', () => {
       'sgw',
       'gwapi',
       'ffapi',
+      'dxl',
+      'x400-text',
+      'mbox',
+      'sms',
+      'ccmail',
+      'notes-text',
     ]);
     expect(settings.connectors).toMatchObject([{ name: 'internet', smartHosts: ['127.0.0.1:4000'], tls: 'never' }]);
     expect(parseOrganization(text)).toMatchObject({ snapshot: { settings: { connectors: [{ smartHosts: ['127.0.0.1:2526'] }] } } });

@@ -8,7 +8,7 @@ import { organization } from './fake-acceptor.ts';
 
 // A folder gateway that kills its own process when a step is behind it for the n-th time. `durable` lies inside the acceptor:
 // the mail is safe, and nobody has heard of it yet.
-const [folder = '', acceptedFile = '', crashAt = '', nth = '1'] = process.argv.slice(2);
+const [folder = '', acceptedFile = '', crashAt = '', nth = '1', mode = 'pickup'] = process.argv.slice(2);
 
 let left = Number(nth);
 function step(name: string): void {
@@ -44,13 +44,21 @@ const acceptor: Pick<Acceptor, 'begin' | 'obstacle'> = {
 
 const gateway = openFolderGateway({
   folder,
-  gateway: { name: 'pickup', mode: 'pickup', trust: 'outside', pollEveryMs: 10, quietMs: 20, keepDoneMs: 0 },
+  gateway: {
+    name: 'legacy',
+    mode: mode === 'gwapi' ? 'gwapi' : 'pickup',
+    trust: mode === 'gwapi' ? 'inside' : 'outside',
+    pollEveryMs: 10,
+    quietMs: 20,
+    keepDoneMs: 0,
+  },
   acceptor,
   organization: organization(),
   log: silentLog,
   metrics: createMetrics('gateway'),
   leaseMs: 150,
   concurrency: 4,
+  attachmentMs: 60_000,
   step: (name) => step(name),
 });
 process.once('SIGTERM', () => {

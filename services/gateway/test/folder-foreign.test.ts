@@ -24,8 +24,15 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function start(mode: FolderMode, trust: 'inside' | 'outside' = 'inside', keepDoneMs = 0, attachmentMs = 60_000): void {
+function start(
+  mode: FolderMode,
+  trust: 'inside' | 'outside' = 'inside',
+  keepDoneMs = 0,
+  attachmentMs = 60_000,
+  orphans?: { tellMs: number; badMs: number },
+): void {
   gateway = openFolderGateway({
+    ...(orphans === undefined ? {} : { orphans }),
     folder,
     gateway: { name: 'legacy', mode, trust, quietMs: 5_000, pollEveryMs: 20, keepDoneMs },
     acceptor,
@@ -80,7 +87,7 @@ describe('a file of several messages', () => {
     acceptor.answers.finish = refusal('unconfirmed');
     start('bsmtp');
     await drop('a.bsmtp', file(message('ada@corp.example', 'one')));
-    await waitFor(() => acceptor.begun === 1, { what: 'the first attempt' });
+    await waitFor(() => acceptor.begun >= 1, { what: 'the first attempt' });
     const [work] = await waitFor(async () => (await names('WORK')).length === 1 && (await names('WORK')), { what: 'the claim' });
     acceptor.answers.finish = undefined;
     await waitFor(isIdle, { what: 'an empty folder' });
@@ -147,7 +154,7 @@ describe('a message with files beside it', () => {
   test('waits for a file that comes later, and holds nothing else up', async () => {
     start('gwapi', 'inside', 60_000);
     await drop('m.api', withFile);
-    await waitFor(async () => (await names('WORK')).length === 1, { what: 'the claim' });
+    await waitFor(async () => (await names('HOLD')).length === 1, { what: 'the message in HOLD' });
     await drop('n.api', keywords());
     await waitFor(() => acceptor.taken.length === 1, { what: 'the mail without files' });
     await drop('A.BDY', 'late', 'ATT_IN');
@@ -166,6 +173,37 @@ describe('a message with files beside it', () => {
     const [answer] = await names('OUT');
     expect(answer).toMatch(/^[0-9a-f-]{36}\.api$/);
     expect(await readFile(join(folder, 'OUT', answer ?? ''), 'utf8')).toContain('Orig-Msg-ID= 7;\r\nStatus= Undeliverable;');
+  });
+
+  test('waits in HOLD through a restart, under its identity', async () => {
+    start('gwapi');
+    await drop('m.api', withFile);
+    const [held] = await waitFor(async () => (await names('HOLD')).length === 1 && (await names('HOLD')), { what: 'the message in HOLD' });
+    await gateway?.close();
+    await drop('A.BDY', 'late', 'ATT_IN');
+    start('gwapi');
+    await waitFor(async () => acceptor.taken.length === 1 && (await isIdle()), { what: 'the mail' });
+    expect(acceptor.taken[0]?.request.rootId).toBe(held?.split('~')[0]);
+    expect(await names('HOLD')).toEqual([]);
+  });
+
+  test('of which many wait: the one whose file comes is taken', async () => {
+    start('gwapi');
+    for (let index = 0; index < 20; index += 1) await drop(`m${index}.api`, keywords(`Msg-File= ${index}.bdy;`));
+    await waitFor(async () => (await names('HOLD')).length === 20, { what: 'all in HOLD' });
+    await drop('13.bdy', 'late', 'ATT_IN');
+    await waitFor(() => acceptor.taken.length === 1, { what: 'the mail' });
+    expect(acceptor.taken[0]?.request.origin.peer).toBe('m13.api');
+  });
+
+  test('files that nothing names are told, and go to BAD with a report', async () => {
+    start('gwapi', 'inside', 0, 60_000, { tellMs: 100, badMs: 300 });
+    await waitFor(async () => (await readdir(folder)).includes('ATT_OUT'), { what: 'the folders' });
+    await drop('lost.bdy', 'whose?', 'ATT_IN');
+    await waitFor(async () => (await names('BAD')).length === 3, { what: 'the file in BAD' });
+    expect(await report('lost.bdy')).toMatchObject({ code: 'unrecognised', reason: 'it lay in ATT_IN, and no message named it' });
+    expect(await readFile(join(folder, 'BAD', 'lost.bdy'), 'utf8')).toBe('whose?');
+    expect(await names('ATT_IN')).toEqual([]);
   });
 
   test('never leads out of ATT_IN', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Organization } from '@mailrail/organization';
 
 /** A place where a tour mail, or a report about it, is to end. */
 export interface End {
@@ -9,7 +10,19 @@ export interface End {
 }
 
 /** A folder of the default organization, named as its dialect. */
-export type FolderWay = 'pickup' | 'replay' | 'bsmtp' | 'sgw' | 'gwapi' | 'ffapi';
+export type FolderWay =
+  | 'pickup'
+  | 'replay'
+  | 'bsmtp'
+  | 'sgw'
+  | 'gwapi'
+  | 'ffapi'
+  | 'dxl'
+  | 'x400-text'
+  | 'mbox'
+  | 'sms'
+  | 'ccmail'
+  | 'notes-text';
 
 export interface Sample {
   name: string; // of the file in samples/, too: `<name>.eml`, for a foreign format `<name>.<way>`
@@ -111,6 +124,54 @@ export const samples: readonly Sample[] = [
     to: ['ben@corp.example'],
     ends: inMailbox('ben@corp.example'),
   },
+  {
+    name: 'notes',
+    says: 'from Notes, with a file',
+    way: 'dxl',
+    from: 'Ada Ex/Ops/Acme',
+    to: ['chloe@corp.example'],
+    ends: inMailbox('chloe@corp.example'),
+  },
+  {
+    name: 'x400',
+    says: 'from X.400',
+    way: 'x400-text',
+    from: '/G=Ada/S=Ex/O=Ops/PRMD=Acme/ADMD= /C=XX/',
+    to: ['/G=Ada/S=Lovelace/O=Exchange/PRMD=Corp/ADMD= /C=GB/'],
+    ends: inMailbox('ada@corp.example'),
+  },
+  {
+    name: 'mailbox',
+    says: 'in a mailbox file',
+    way: 'mbox',
+    from: 'ops@silo.example',
+    to: ['dmitri@corp.example'],
+    ends: inMailbox('dmitri@corp.example'),
+  },
+  {
+    name: 'text',
+    says: 'as a text to a phone',
+    way: 'sms',
+    from: '+491725550100',
+    to: ['SMS:GSM1'],
+    ends: inMailbox('dmitri@corp.example'),
+  },
+  {
+    name: 'ccmail',
+    says: 'from cc:Mail, with a file',
+    way: 'ccmail',
+    from: 'Ex, Ada at PO1',
+    to: ['Ben Babbage at London'],
+    ends: inMailbox('ben@corp.example'),
+  },
+  {
+    name: 'notes-text',
+    says: 'from Notes, as text',
+    way: 'notes-text',
+    from: 'Ada Ex/Ops/Acme',
+    to: ['Chloe Curie/Corp'],
+    ends: inMailbox('chloe@corp.example'),
+  },
 ];
 
 const folder = path.join(import.meta.dirname, '..', '..', 'samples');
@@ -126,11 +187,12 @@ export function sampleBytes(sample: Sample, run: string, now: Date): Buffer {
     .replace(/^((?:X-)?Message-ID): .*$/m, `$1: ${messageIdOf(sample, run)}`)
     .replace(/^Date-Sent= .*$/m, `Date-Sent= ${dayFirst(now)};`)
     .replace(/^SUBJECT:.*$/m, `$& ${messageIdOf(sample, run)}`) // a format without ids
+    .replace('{message-id}', messageIdOf(sample, run).slice(1, -1)) // wherever another format has it
     .replace(/^Msg-Id= .*$/m, `Msg-Id= ${messageIdOf(sample, run).slice(1, -1)};`);
   return Buffer.from(text.replaceAll(/\r?\n/g, '\r\n'));
 }
 
-const foreign: ReadonlySet<string> = new Set(['bsmtp', 'sgw', 'gwapi', 'ffapi']);
+const foreign: ReadonlySet<string> = new Set(['bsmtp', 'sgw', 'gwapi', 'ffapi', 'dxl', 'x400-text', 'mbox', 'sms', 'ccmail', 'notes-text']);
 
 /** `5/10/2026 8:00:00 +0`, as GroupWise writes a date. */
 function dayFirst(now: Date): string {
@@ -149,4 +211,9 @@ export function fileOf({ name, way }: Pick<Sample, 'name' | 'way'>): string {
 
 export function messageIdOf(sample: Sample, run: string): string {
   return `<${sample.name}.${run}@samples.example>`;
+}
+
+/** Whether the people the samples are for are this organization's: it has their domain. */
+export function knowsSamplePeople({ domains }: Pick<Organization, 'domains'>): boolean {
+  return domains.some(({ name }) => name === 'corp.example');
 }

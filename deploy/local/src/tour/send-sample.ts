@@ -40,7 +40,13 @@ export async function sendSample(sample: Sample, run: string, line: Endpoints): 
     case 'bsmtp':
     case 'sgw':
     case 'gwapi':
-    case 'ffapi': {
+    case 'ffapi':
+    case 'dxl':
+    case 'x400-text':
+    case 'mbox':
+    case 'sms':
+    case 'ccmail':
+    case 'notes-text': {
       const folder = path.join(line.in, sample.way, 'IN');
       const attachments = path.join(line.in, sample.way, 'ATT_IN');
       for (const name of sample.beside ?? []) {

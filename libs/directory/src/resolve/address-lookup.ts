@@ -1,7 +1,6 @@
-import { addressKey, domainOf, imceaAddress, smtpMailbox, splitAddress } from '@mailrail/mail';
+import { addressKey, domainOf, imceaAddress, orderedX400, smtpMailbox, splitAddress } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import type { Entry } from '../port.ts';
-import { orderedX400 } from '../x400.ts';
 
 /**
  * The spellings a directory may know an address by, the given one first: X.400 attributes in Exchange's order, `EX:` and `X500:`

@@ -1,13 +1,14 @@
-import { domainOf, smtpMailbox, splitAddress } from '@mailrail/mail';
+import { domainOf, splitAddress } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import { dnKey, isDeletedDn } from '../dn.ts';
 import { type Membership, membershipIn } from '../membership.ts';
 import type { Directory, Entry } from '../port.ts';
 import { bare } from './bare.ts';
-import { encapsulated, ownersIn, spellings, withPostmaster } from './address-lookup.ts';
+import { ownersIn, spellings, withPostmaster } from './address-lookup.ts';
 import { expandGroups, type GroupVisit, isGroup, type SeenDn, tooMany } from './expand.ts';
 import { failures } from './failures.ts';
 import { Outcomes } from './outcomes.ts';
+import { ownerless } from './ownerless.ts';
 import type { Incoming, Resolution, ResolveInput, Stop, Way } from './resolution.ts';
 import { isRestricted, refusalBy, restrictionText, type Sender } from './restrictions.ts';
 import { closedBy, type Trail, trailOf, type Visit } from './trail.ts';
@@ -159,38 +160,24 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     return undefined;
   }
 
-  /** An address nobody has: what it means depends on whose domain it is. */
   function unknown(item: Item<R>, address: string, next: Item<R>[]): void {
-    const { way, trail } = item;
-    const { type } = splitAddress(address);
-    if (type === 'EX' || type === 'X500') outcomes.fail(way, trail, failures.unknown);
-    else if (type !== 'SMTP') leave(way, trail, address);
-    else {
-      const domain = domainOf(address);
-      if (domain === undefined || domain === '') outcomes.fail(way, trail, failures.noDomain);
-      else if (organization.domain(domain)?.type !== 'authoritative') leave(way, trail, address);
-      else ours(item, address, next);
+    const { way, trail, forwards } = item;
+    const means = ownerless(address, organization, { trusted: input.trusted || forwards > 0, again: forwards < maxForwards });
+    switch (means.kind) {
+      case 'onward':
+        leave(way, trail, address);
+        return;
+      case 'postmaster':
+        outcomes.note(() => `${bare(address)}: the organization's postmaster`);
+        next.push({ ...item, at: { kind: 'address', address: means.address } });
+        return;
+      case 'stands-for':
+        outcomes.note(() => `${bare(address)}: is ${bare(means.address)}, ${means.why}`);
+        next.push({ ...item, at: { kind: 'address', address: means.address }, forwards: forwards + 1 });
+        return;
+      case 'failure':
+        outcomes.fail(way, trail, means.failure);
     }
-  }
-
-  /** Nobody has an address of a domain that is all ours. */
-  function ours(item: Item<R>, address: string, next: Item<R>[]): void {
-    const { way, trail } = item;
-    const postmaster = `SMTP:${settings.postmaster}`;
-    const local = (smtpMailbox(address) ?? '').replace(/@[^@]*$/, '').toLowerCase();
-    if (local === 'postmaster' && address.toLowerCase() !== postmaster.toLowerCase()) {
-      outcomes.note(() => `${bare(address)}: the organization's postmaster`);
-      next.push({ ...item, at: { kind: 'address', address: postmaster } });
-      return;
-    }
-    const inner = encapsulated(address, organization);
-    // Whoever may not send to other systems must not do so by wrapping their addresses into ours (S1).
-    if (inner !== undefined && !/^(EX|X500):/.test(inner) && (input.trusted || item.forwards > 0) && item.forwards < maxForwards) {
-      outcomes.note(() => `${bare(address)}: is ${bare(inner)}, encapsulated`);
-      next.push({ ...item, at: { kind: 'address', address: inner }, forwards: item.forwards + 1 });
-      return;
-    }
-    outcomes.fail(way, trail, failures.unknown);
   }
 
   /** An object of the directory, reached by address, by forwarding or as a member (then it was admitted already). */

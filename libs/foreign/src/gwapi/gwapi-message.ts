@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { type Notify, oneLine, parseAddress } from '@mailrail/mail';
 import { decoded, textOf } from '../code-page.ts';
 import type { Composition, HeaderAddress } from '../compose.ts';
 import { type EntryRecipient, type Reject, reject } from '../foreign-file.ts';
 import { isPlainName, shownName } from '../file-name.ts';
+import { messageIdFor } from '../foreign-id.ts';
 import { gwapiDate } from './gwapi-date.ts';
 import { type KeywordFile, type KeywordItem, readKeywords } from './keywords.ts';
 
@@ -106,8 +106,8 @@ export function composition(message: GwapiMessage, hostname: string): Omit<Compo
     cc: shown(keywords, 'all-cc', 'cc'),
     ...(subject === undefined ? {} : { subject }),
     ...(date === undefined ? {} : { date: date.at }),
-    ...(foreignId === undefined ? {} : { messageId: messageIdFor(foreignId, hostname) }),
-    ...(about === undefined || about === '' ? {} : { inReplyTo: messageIdFor(about, hostname) }),
+    ...(foreignId === undefined ? {} : { messageId: messageIdFor(foreignId, 'gwapi', hostname) }),
+    ...(about === undefined || about === '' ? {} : { inReplyTo: messageIdFor(about, 'gwapi', hostname) }),
     ...(priority === 'high' ? { importance: 'high' as const, priority: 'urgent' as const } : {}),
     ...(priority === 'low' ? { importance: 'low' as const, priority: 'non-urgent' as const } : {}),
     ...(sensitivity === undefined ? {} : { sensitivity }),
@@ -200,10 +200,4 @@ function sensitivityOf(security: string | undefined): Composition['sensitivity']
   const word = security?.trim().toLowerCase() ?? '';
   if (word === '' || word === 'normal') return undefined;
   return word.startsWith('for your eyes') ? 'Private' : 'Company-Confidential';
-}
-
-/** The same foreign id always makes the same Message-ID, so that an answer finds what it answers. */
-function messageIdFor(foreignId: string, hostname: string): string {
-  if (/^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,200}@[A-Za-z0-9.-]{1,200}$/.test(foreignId)) return `<${foreignId}>`;
-  return `<${createHash('sha256').update(foreignId).digest('hex').slice(0, 40)}.gwapi@${hostname}>`;
 }

@@ -6,6 +6,7 @@ export type RefusalCode =
   | 'envelope' // no sender or no recipient
   | 'too-large'
   | 'too-many-recipients'
+  | 'nested-too-deep'
   | 'unsupported-type' // not a plain file, or no mail in it
   | 'charset'
   | 'count-mismatch'

@@ -121,6 +121,7 @@ const advice: Record<RefusalCode, string> = {
   envelope: `Give the message a sender and recipients as this folder reads them, ${again}.`,
   'too-large': `Make it smaller, or raise limits.messageBytes or limits.headerBytes in the organization file, ${again}.`,
   'too-many-recipients': `Send it in parts, or raise limits.recipientsPerMessage in the organization file, ${again}.`,
+  'nested-too-deep': `Flatten the file: things in things in things are read only so far, ${again}.`,
   'unsupported-type': 'Write a plain file of its own into IN, with a mail in it: not a link, a pipe, a device, or another kind of record.',
   charset: `Correct the character set that the file names, ${again}.`,
   'count-mismatch': `Correct the lengths that the file says, ${again}.`,

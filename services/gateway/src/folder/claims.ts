@@ -115,7 +115,8 @@ async function statusOf(layout: Layout, name: FileName): Promise<Stats | undefin
   return lstat(layout.path('WORK', name)).catch(unlessGone);
 }
 
-async function moved(from: Buffer, to: Buffer): Promise<boolean> {
+/** Renames. @returns false when the file is gone. */
+export async function moved(from: Buffer, to: Buffer): Promise<boolean> {
   try {
     await rename(from, to);
     return true;

@@ -3,10 +3,13 @@ import { stat } from 'node:fs/promises';
 import { fileDialects, isFileDialect } from '@mailrail/foreign';
 import { oneLine } from '@mailrail/mail';
 import { claimFiles } from './claim-files.ts';
-import { takeOver } from './claims.ts';
+import { folderTime, takeOver } from './claims.ts';
 import { sweepDone } from './done.ts';
 import { openHand } from './hand.ts';
+import { openHeld } from './held.ts';
 import { layoutOf, makeLayout } from './layout.ts';
+import { movedIn } from './moved-in.ts';
+import { openOrphans } from './orphans.ts';
 import { problemOf } from './problem.ts';
 import { waitingRoom } from './waiting-room.ts';
 import { type Wake, wakeable } from './wake.ts';
@@ -21,6 +24,8 @@ export interface FolderGatewayOptions extends Omit<WorkOptions, 'layout' | 'devi
   leaseMs?: number;
   /** How long a file that looks unfinished is waited for. Default 60,000. */
   unfinishedMs?: number;
+  /** Files in ATT_IN that no message names: told after, in BAD after. Defaults 3,600,000 and 86,400,000. */
+  orphans?: { tellMs: number; badMs: number };
   /** Files worked on at once. Default 32; 2 where files are read whole, so that memory stays bounded. */
   concurrency?: number;
   /** File names remembered between two looks at the folder. Default 16,384. */
@@ -42,7 +47,8 @@ const scanGapMs = 250;
 
 /**
  * A folder that foreign systems drop mail into. Polling is the truth; file events only wake the poll up early, since network
- * shares do not have them. A file is taken when it has not changed between two looks and seems finished; oldest first.
+ * shares do not have them. A file is taken when it has not changed between two looks and is finished: it says so itself, it was
+ * written under another name and moved in, or nothing was written to it for the quiet time. Oldest first.
  *
  * Nothing is lost and nothing gets a second identity, at whatever step a process dies: the identity is chosen by the rename that
  * claims the file and stands in its name until the mail is durable.
@@ -56,6 +62,7 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
   const settleMs = Math.min(gateway.pollEveryMs, longestSettleMs);
   const quietMs = Math.max(gateway.quietMs, 2 * settleMs);
   const room = waitingRoom({ layout, keep: keepNames, settleMs });
+  const moved = movedIn(keepNames);
   const wake: Wake = wakeable();
   let device: number | undefined;
   const { keepDoneMs, pollEveryMs } = gateway;
@@ -69,6 +76,10 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
     now,
   });
 
+  const held = openHeld({ layout, attachmentMs: options.attachmentMs ?? 600_000 });
+  const orphans = openOrphans({ layout, report: { gateway: gateway.name, dialect: gateway.mode }, ...options.orphans });
+  const orphanEveryMs = Math.min(600_000, (options.orphans?.tellMs ?? 3_600_000) / 4);
+
   let closing = false;
   let dirty = false; // something happened in IN since the last look
   let nextPollAt = 0;
@@ -76,6 +87,8 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
   let scanCostMs = 0;
   let nextTakeOverAt = 0;
   let nextSweepAt = 0;
+  let nextHeldAt = foreign === undefined ? Number.POSITIVE_INFINITY : 0;
+  let nextOrphanAt = nextHeldAt;
   let trouble: { code: string; sentence: string; toldAt: number } | undefined;
   let watcher: FSWatcher | undefined;
 
@@ -100,23 +113,46 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
         hand.take(claimed);
       }
     }
+    if (now() >= nextHeldAt) {
+      nextHeldAt = now() + settleMs;
+      for (const claimed of await held.due(now(), Math.max(0, concurrency - hand.busy))) hand.take(claimed);
+    }
+    if (now() >= nextOrphanAt) {
+      nextOrphanAt = now() + orphanEveryMs;
+      await lookForOrphans();
+    }
     if (room.due(now(), 1).length === 0 && isScanDue()) {
       dirty = false;
       scannedAt = now();
       nextPollAt = scannedAt + pollEveryMs;
+      moved.forgetBefore(scannedAt - 2 * quietMs); // by then it is taken for its rest
       await room.scan(scannedAt);
       scanCostMs = now() - scannedAt;
     }
     while (!closing && (await claimSome())) {
-      if (now() >= nextTakeOverAt || now() < hand.pausedUntil || options.acceptor.obstacle() !== undefined) return now();
+      if (now() >= Math.min(nextTakeOverAt, nextHeldAt) || now() < hand.pausedUntil || options.acceptor.obstacle() !== undefined)
+        return now();
     }
     return Math.min(
       nextPollAt,
       nextTakeOverAt,
+      nextHeldAt,
+      nextOrphanAt,
       room.nextDueAt() ?? Number.POSITIVE_INFINITY,
       hand.dueAt() ?? Number.POSITIVE_INFINITY,
       scanAllowedAt(),
     );
+  }
+
+  async function lookForOrphans(): Promise<void> {
+    const { told, bad } = await orphans.look(await folderTime(layout));
+    const shown = (name: string) => oneLine(Buffer.from(name, 'latin1').toString(), 120);
+    for (const { name, ageMs } of told)
+      log.warn('gateway.orphan', { gateway: gateway.name, file: shown(name), ageMs: Math.round(ageMs), outcome: 'told' });
+    for (const name of bad) {
+      options.metrics.refused.inc({ gateway: gateway.name, code: 'unrecognised' });
+      log.warn('gateway.orphan', { gateway: gateway.name, file: shown(name), outcome: 'bad' });
+    }
   }
 
   function isScanDue(): boolean {
@@ -143,7 +179,8 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
         ...(foreign === undefined
           ? {}
           : { isComplete: (head: Buffer, tail: Buffer, whole: boolean) => foreign.isComplete(head, tail, whole) }),
-        isOverdue: ({ seenAt }, why) => now() - seenAt >= (why === 'text' ? quietMs : unfinishedMs),
+        isOverdue: ({ name, seenAt }, why) =>
+          (why === 'line' && moved.has(name)) || now() - seenAt >= (why === 'text' || why === 'line' ? quietMs : unfinishedMs),
         claimed: (claimed) => options.step?.('claimed', claimed),
       },
     );
@@ -152,7 +189,8 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
       if (waiting === undefined) continue;
       const { name } = waiting.candidate;
       if (result.kind === 'unfinished') {
-        waiting.dueAt = now() + settleMs;
+        const restedAt = waiting.candidate.seenAt + quietMs;
+        waiting.dueAt = restedAt > now() ? Math.min(restedAt, now() + settleMs) : now() + settleMs;
       } else if (result.kind === 'unreadable') {
         waiting.dueAt = now() + Math.max(pollEveryMs, unfinishedMs);
         const file = oneLine(Buffer.from(name, 'latin1').toString(), 120);
@@ -172,12 +210,14 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
 
   function startWatching(): FSWatcher | undefined {
     try {
-      const started = watch(layout.path('IN').toString(), { persistent: false }, () => {
+      const started = watch(layout.path('IN'), { persistent: false, encoding: 'latin1' }, (kind, name) => {
+        moved.event(kind, name, now());
         dirty = true;
         wake.now();
       });
       started.on('error', () => {
         started.close();
+        moved.forgetAll();
         watcher = undefined;
       });
       return started;

@@ -1,6 +1,7 @@
 import { oneLine } from '@mailrail/mail';
 import { claimAnew, renewLease } from './claims.ts';
 import { finishFile } from './done.ts';
+import { hold } from './held.ts';
 import type { FileName } from './layout.ts';
 import type { OpenedFile } from './open-file.ts';
 import { problemOf } from './problem.ts';
@@ -96,6 +97,10 @@ export function openHand(options: HandOptions): Hand {
     let result: Taken | 'gone' | 'finished';
     try {
       result = await decide(item, opened);
+      if (isHeld(result)) {
+        await alone(item, () => hold(layout, item.claimed));
+        options.step?.('held', item.claimed);
+      }
     } catch (error) {
       log.error('gateway.file', { ...fieldsOf(item), outcome: 'waits', reason: problemOf(error).sentence, error });
       return postpone(item);
@@ -104,9 +109,11 @@ export function openHand(options: HandOptions): Hand {
       log.info('gateway.file', { ...fieldsOf(item), outcome: result });
     } else if (result.kind === 'wait') {
       log.warn('gateway.file', { ...fieldsOf(item), outcome: 'waits', reason: result.reason });
-      if (result.reason !== stillWritten && result.reason !== partMissing) return postpone(item);
-      item.retryAt = now() + options.settleMs;
-      return;
+      if (!isHeld(result)) {
+        if (result.reason !== stillWritten) return postpone(item);
+        item.retryAt = now() + options.settleMs;
+        return;
+      }
     } else if (result.kind === 'bad') {
       const { code, message } = result.refusal;
       metrics.refused.inc({ gateway: gateway.name, code });
@@ -195,6 +202,11 @@ export function openHand(options: HandOptions): Hand {
     },
     below: (count) => (busy < count ? Promise.resolve() : new Promise((resolve) => waiters.push({ count, resolve }))),
   };
+}
+
+/** It waits for files it names: in HOLD, where nothing is in hand, and holds nothing up. */
+function isHeld(result: Taken | 'gone' | 'finished'): boolean {
+  return typeof result === 'object' && result.kind === 'wait' && result.reason === partMissing;
 }
 
 /** Work and the renewal of a lease both touch a file by its path; one at a time. */

@@ -27,7 +27,7 @@ export type Taken =
 
 /** The reason to wait for a file that is no longer what it was when it was opened. */
 export const stillWritten = 'still-written';
-/** The reason to wait for a file it names: it is looked for again soon, and holds nothing else up. */
+/** The reason to wait for a file it names: in HOLD, until something comes to ATT_IN. */
 export const partMissing = 'attachment-missing';
 
 export interface TakeFileOptions {
@@ -172,6 +172,7 @@ export function notTaken({ cause, reply }: Refused): Taken {
     case 'header-too-large':
       return { kind: 'bad', refusal: new MessageRefused('too-large', reply.text) };
     case 'too-many-hops':
+    case 'policy':
       return { kind: 'bad', refusal: new MessageRefused('syntax', reply.text) };
     case 'storage':
     case 'unconfirmed':

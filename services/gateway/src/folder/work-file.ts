@@ -20,6 +20,7 @@ export type Step =
   | 'written'
   | 'accepted'
   | 'reported'
+  | 'held'
   | 'finished'
   | 'bad-reported'
   | 'bad-moved';

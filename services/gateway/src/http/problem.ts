@@ -43,6 +43,7 @@ const statusOfRefusal: Readonly<Record<RefusalCode, number>> = {
   envelope: 422,
   'too-large': 413,
   'too-many-recipients': 422,
+  'nested-too-deep': 422,
   'unsupported-type': 415,
   // Of files alone; an HTTP message never has these.
   charset: 422,
