@@ -50,7 +50,7 @@ export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
 
   const settle = (key: string, one: Asked, answer: Answer<Found>) => {
     inFlight.delete(key);
-    for (const hear of one.hears) hear(key, answer);
+    for (const hear of one.hears.splice(0)) hear(key, answer);
   };
 
   type Missing = { key: string; one: Asked; stale: Entry[] | undefined };

@@ -9,6 +9,8 @@ export interface Reply {
   entry(dn: string, attributes: Values): void;
   reference(uri: string): void;
   done(code?: number, text?: string, cookie?: Buffer): void;
+  /** The end of an answer to DirSync. */
+  changes(more: boolean, cookie: string): void;
   /** Bytes as they are. */
   raw(bytes: Buffer): void;
   /** The message an entry would be. */
@@ -173,13 +175,16 @@ function replyTo(id: number, send: (bytes: Buffer) => void, socket: Socket): Rep
     entry: (dn, attributes) => send(entryBytes(dn, attributes)),
     entryBytes,
     reference: (uri) => send(written(id, 0x73, (writer) => writer.writeString(uri))),
-    done: (code = 0, text = '', cookie) => send(resultBytes(id, 0x65, code, text, cookie)),
+    done: (code = 0, text = '', cookie) => send(resultBytes(id, 0x65, code, text, cookie === undefined ? undefined : page(cookie))),
+    changes: (more, cookie) => send(resultBytes(id, 0x65, 0, '', dirSync(more, cookie))),
     raw: send,
     drop: () => socket.end(() => socket.destroy()),
   };
 }
 
-function resultBytes(id: number, operation: number, code: number, text: string, cookie?: Buffer): Buffer {
+type Write = (writer: BerWriter) => void;
+
+function resultBytes(id: number, operation: number, code: number, text: string, control?: Write): Buffer {
   return written(
     id,
     operation,
@@ -188,15 +193,35 @@ function resultBytes(id: number, operation: number, code: number, text: string, 
       writer.writeString('');
       writer.writeString(text);
     },
-    cookie === undefined
+    control === undefined
       ? undefined
       : (writer) => {
           writer.startSequence(0xa0);
-          new PagedResultsControl({ value: { size: 0, cookie } }).write(writer);
+          control(writer);
           writer.endSequence();
         },
   );
 }
+
+const page =
+  (cookie: Buffer): Write =>
+  (writer) =>
+    new PagedResultsControl({ value: { size: 0, cookie } }).write(writer);
+
+const dirSync =
+  (more: boolean, cookie: string): Write =>
+  (writer) => {
+    const value = new BerWriter();
+    value.startSequence();
+    value.writeInt(more ? 1 : 0);
+    value.writeInt(0);
+    value.writeString(cookie);
+    value.endSequence();
+    writer.startSequence();
+    writer.writeString('1.2.840.113556.1.4.841');
+    writer.writeBuffer(value.buffer, 4);
+    writer.endSequence();
+  };
 
 function written(id: number, operation: number, content: (writer: BerWriter) => void, controls?: (writer: BerWriter) => void): Buffer {
   const writer = new BerWriter();

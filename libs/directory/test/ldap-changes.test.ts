@@ -1,7 +1,14 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { waitFor } from '@mailrail/testing';
 import { GreaterThanEqualsFilter, type SearchRequest } from 'ldapts';
-import { type Directory, type DirectoryChange, ldapDirectory, parseServerUrls } from '../src/index.ts';
+import {
+  activeDirectoryProfile,
+  type Directory,
+  type DirectoryChange,
+  ldapDirectory,
+  type LdapProfile,
+  parseServerUrls,
+} from '../src/index.ts';
 import { type FakeLdap, fakeLdap, type Reply } from './fake-ldap.ts';
 
 const opened: { close(): Promise<void> }[] = [];
@@ -10,7 +17,7 @@ afterEach(async () => {
 });
 
 /** A directory that asks a fake every few milliseconds, and what it told. */
-function followed(fakes: FakeLdap[]) {
+function followed(fakes: FakeLdap[], profile?: LdapProfile) {
   const changes: DirectoryChange[] = [];
   const events: string[] = [];
   const note = (event: string) => events.push(event);
@@ -18,6 +25,7 @@ function followed(fakes: FakeLdap[]) {
     servers: parseServerUrls(fakes.map(({ port }) => `ldap://127.0.0.1:${port}`).join(' ')).servers,
     pollMs: 10,
     failBackMs: 60_000,
+    ...(profile === undefined ? {} : { profile }),
     log: { info: note, warn: note, error: note, debug: note },
   });
   directory.onChange?.((change) => changes.push(change));
@@ -167,6 +175,90 @@ describe('changes by uSNChanged', () => {
       'directory.changes-unknown',
       'directory.changes-known',
     ]);
+  });
+});
+
+describe('changes by DirSync', () => {
+  const profile: LdapProfile = { ...activeDirectoryProfile, changes: 'DirSync' };
+  /** Answers by what stands in `say`; a base search says what an entry is. */
+  async function domainController() {
+    const state = { number: 0, code: 0, pages: 1, changed: [] as [name: string, more: Record<string, string[]>][], classes: ['user'] };
+    const polls = { count: 0 };
+    const fake = await fakeLdap({
+      onSearch: (request, reply) => {
+        if (request.scope === 'base') {
+          reply.entry(request.baseDN, { objectClass: state.classes });
+          reply.done();
+          return;
+        }
+        if (bound(request) !== undefined) {
+          reply.done(); // by number or time
+          return;
+        }
+        polls.count += 1;
+        if (state.code !== 0) {
+          reply.done(state.code);
+          return;
+        }
+        for (const [name, more] of state.changed.splice(0)) entry(reply, name, { objectClass: [], ...more });
+        state.number += 1;
+        state.pages -= 1;
+        reply.changes(state.pages > 0, `cookie-${state.number}`);
+      },
+    });
+    opened.push(fake);
+    const asked = () => Buffer.concat(fake.plain).toString('latin1');
+    return { fake, state, polls, asked };
+  }
+
+  test('the whole once, page by page; then each change, and once more', async () => {
+    const { fake, state, polls, asked } = await domainController();
+    state.pages = 3;
+    const { changes } = followed([fake], profile);
+    await waitFor(() => changes.length >= 2, { what: 'the whole' });
+    expect(changes.slice(0, 2)).toEqual([1, 2].map(() => ({ kind: 'all', reason: 'it cannot be told what changed before' })));
+    expect(polls.count).toBeGreaterThanOrEqual(3);
+    expect(asked()).toContain('1.2.840.113556.1.4.841');
+    expect(asked()).toContain('cookie-2');
+    state.changed.push(['ada', {}]);
+    await waitFor(() => changes.length >= 4, { what: 'the change, twice' });
+    expect(changes.slice(2, 4)).toEqual([1, 2].map(() => expect.objectContaining({ kind: 'entries', ids: [idOf('ada')] })));
+  });
+
+  test.each([
+    ['a person with another name is one change', ['user'], 'entries'],
+    ['a container with another name may mean anything', ['top', 'container'], 'all'],
+  ] as const)('%s', async (_, classes, kind) => {
+    const { fake, state } = await domainController();
+    const { changes } = followed([fake], profile);
+    await waitFor(() => changes.length >= 2, { what: 'the whole' });
+    state.classes = [...classes];
+    state.changed.push(['renamed', { name: ['renamed'] }]);
+    await waitFor(() => changes.length >= 3, { what: 'the change' });
+    expect(changes[2]?.kind).toBe(kind);
+  });
+
+  test('a server that does not permit it is asked by numbers, and that is said once', async () => {
+    const { fake, state, polls } = await domainController();
+    state.code = 50;
+    const { events } = followed([fake], profile);
+    const byNumber = () => fake.searches.filter((request) => bound(request)?.[0] === 'whenchanged').length;
+    await waitFor(() => byNumber() > 0, { what: 'a question by numbers' });
+    expect(polls.count).toBe(1);
+    expect(events.filter((event) => event === 'directory.dirsync-refused')).toHaveLength(1);
+  });
+
+  test('a cookie that is refused: everything is read anew', async () => {
+    const { fake, state, polls } = await domainController();
+    const { changes, events } = followed([fake], profile);
+    await waitFor(() => changes.length >= 2, { what: 'the whole' });
+    state.code = 53;
+    const before = polls.count;
+    await waitFor(() => polls.count > before && events.includes('directory.changes-unknown'), { what: 'a refusal' });
+    state.code = 0;
+    await waitFor(() => changes.length >= 3, { what: 'the whole again' });
+    expect(changes[2]).toEqual({ kind: 'all', reason: 'it cannot be told what changed before' });
+    expect(events).not.toContain('directory.dirsync-refused');
   });
 });
 

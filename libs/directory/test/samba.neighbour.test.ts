@@ -1,6 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { waitFor } from '@mailrail/testing';
-import { cachedDirectory, type Directory, type DirectoryChange, type OpenDirectoryOptions, openDirectory } from '../src/index.ts';
+import {
+  activeDirectoryProfile,
+  cachedDirectory,
+  type Directory,
+  type DirectoryChange,
+  type OpenDirectoryOptions,
+  openDirectory,
+} from '../src/index.ts';
 import { directorySuite } from './directory-suite.ts';
 import { fixture } from './fixture.ts';
 import { hardCases } from './hard-case-rows.ts';
@@ -79,8 +86,12 @@ describe('an organization of hard cases, on Samba as Active Directory', () => {
     expect(changes.at(-1)).toMatchObject({ kind: 'entries', dns: [dn('plain')] });
   });
 
-  test('changing, renaming and deleting are told; the cache forgets', async () => {
-    const source = await open(`ldaps://${samba.host}`, {}, { pollMs: 50 });
+  test.each([
+    ['numbers', 'uSNChanged', {}],
+    ['DirSync, for an ordinary user', 'DirSync', asReader],
+  ] as const)('changing, renaming and deleting are told by %s; the cache forgets', async (_, by, who) => {
+    const profile = { ...activeDirectoryProfile, changes: by };
+    const source = await open(`ldaps://${samba.host}`, typeof who === 'function' ? who() : who, { pollMs: 50, profile });
     const changes: DirectoryChange[] = [];
     source.onChange?.((change) => changes.push(change));
     const cache = cachedDirectory(source, undefined, { processMs: 3_600_000 });

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { binaryAttributes } from '../entry-profile.ts';
 import type { AttributeValue } from '../ldif.ts';
+import { dirSyncOid } from './dir-sync-control.ts';
 import { LdapFailure } from './failure.ts';
 import { type RecentlyRead, recentlyRead } from './recently-read.ts';
 
@@ -13,11 +14,24 @@ export interface RawEntry {
   more: Map<string, number>;
 }
 
+/** Where an answer to a question for changes ended (MS-ADTS 3.1.1.3.4.1.3). */
+export interface ChangesSince {
+  cookie: Buffer; // to ask for the next ones
+  more: boolean; // there are some already
+}
+
 /** What came for one request; `bytes` is the size of the message. */
 export type LdapAnswer = { id: number; bytes: number } & (
   | { kind: 'entry'; entry: RawEntry }
   | { kind: 'reference' }
-  | { kind: 'result'; operation: 'bind' | 'search' | 'extended'; code: number; text: string; cookie: Buffer | undefined }
+  | {
+      kind: 'result';
+      operation: 'bind' | 'search' | 'extended';
+      code: number;
+      text: string;
+      cookie: Buffer | undefined;
+      changes: ChangesSince | undefined;
+    }
   | { kind: 'other' }
 );
 
@@ -97,30 +111,42 @@ export function readAnswer(message: Buffer): LdapAnswer {
       const text = reader.text(0x04, operationEnd);
       const operation = tag === 0x61 ? 'bind' : tag === 0x65 ? 'search' : 'extended';
       reader.at = operationEnd;
-      return { id, bytes, kind: 'result', operation, code, text, cookie: readCookie(reader, end) };
+      return { id, bytes, kind: 'result', operation, code, text, ...readControls(reader, end) };
     }
     default:
       return { id, bytes, kind: 'other' };
   }
 }
 
-/** What a server asks to be told for the next page (RFC 2696); `undefined` when there is none. */
-function readCookie(reader: Reader, end: number): Buffer | undefined {
-  if (reader.at >= end || reader.peek(end) !== 0xa0) return undefined;
+interface Controls {
+  cookie: Buffer | undefined; // of the next page, when there is one (RFC 2696)
+  changes: ChangesSince | undefined;
+}
+
+/** What a server says beside a result. */
+function readControls(reader: Reader, end: number): Controls {
+  const found: Controls = { cookie: undefined, changes: undefined };
+  if (reader.at >= end || reader.peek(end) !== 0xa0) return found;
   const controlsEnd = reader.enter(0xa0, end);
   while (reader.at < controlsEnd) {
     const controlEnd = reader.enter(0x30, controlsEnd);
-    if (reader.text(0x04, controlEnd) === pagedResults) {
-      if (reader.at < controlEnd && reader.peek(controlEnd) === 0x01) reader.skip(controlEnd);
-      if (reader.at >= controlEnd) return undefined;
+    const oid = reader.text(0x04, controlEnd);
+    if (reader.at < controlEnd && reader.peek(controlEnd) === 0x01) reader.skip(controlEnd);
+    if ((oid === pagedResults || oid === dirSyncOid) && reader.at < controlEnd) {
       const valueEnd = reader.enter(0x30, reader.enter(0x04, controlEnd));
-      reader.skip(valueEnd); // the server's estimate
-      const cookie = reader.bytes(0x04, valueEnd);
-      return cookie.length === 0 ? undefined : cookie;
+      if (oid === pagedResults) {
+        reader.skip(valueEnd); // the server's estimate
+        const cookie = reader.bytes(0x04, valueEnd);
+        if (cookie.length > 0) found.cookie = cookie;
+      } else {
+        const more = reader.integer(0x02, valueEnd) !== 0;
+        reader.skip(valueEnd);
+        found.changes = { more, cookie: reader.bytes(0x04, valueEnd) };
+      }
     }
     reader.at = controlEnd;
   }
-  return undefined;
+  return found;
 }
 
 const ranged = /;range=\d+-(\d+|\*)$/i;

@@ -4,6 +4,7 @@ import { dnKey } from '../dn.ts';
 import type { DirectoryChange } from '../port.ts';
 import type { RawEntry } from './answers.ts';
 import type { LdapConnection } from './connection.ts';
+import { dirSyncFeed } from './dir-sync.ts';
 import type { DirectoryPart } from './directory-part.ts';
 import { failureOf, LdapFailure, resultCode } from './failure.ts';
 import { everything } from './filters.ts';
@@ -30,14 +31,14 @@ const overlapMs = 120_000;
 /** Where these are renamed, the DNs of everything below change with them, and no number says so. */
 const containers = new Set(['organizationalunit', 'container', 'organization', 'dcobject']);
 
-interface Changes {
+export interface Changes {
   all: string | undefined; // why nothing finer can be said
   entries: RawEntry[];
 }
 
 /**
  * Asks the servers again and again what changed: by `uSNChanged` on Active Directory, a number that counts on each domain
- * controller alone, and by `entryCSN` on OpenLDAP. Deleted entries are told by Active Directory's tombstones (whoever may see
+ * controller alone, or by DirSync, and by `entryCSN` on OpenLDAP. Deleted entries are told by Active Directory's tombstones (whoever may see
  * them), and on OpenLDAP by a `contextCSN` that no entry has.
  */
 export function followChanges(parts: readonly DirectoryPart[], options: FeedOptions): { start(): void; stop(): void } {
@@ -84,13 +85,14 @@ export function followChanges(parts: readonly DirectoryPart[], options: FeedOpti
 function partFeed(part: DirectoryPart, { timeoutMs, log, warn, now = Date.now }: FeedOptions): () => Promise<DirectoryChange | undefined> {
   const byUsn = usnFeed(now);
   const byCsn = csnFeed(now);
+  const byDirSync = dirSyncFeed(byUsn, (reason) => log.warn('directory.dirsync-refused', { reason }));
   // Who read an entry just before it changed may keep it just after it was told to have changed.
   let toldBefore: DirectoryChange | undefined;
   return async () => {
     const { facts, changes } = await part.expansions.use(
       async (connection, leftMs) => {
         const known = part.factsOf(connection);
-        const feed = { uSNChanged: byUsn, entryCSN: byCsn, none: nothing }[known.profile.changes];
+        const feed = { uSNChanged: byUsn, DirSync: byDirSync, entryCSN: byCsn, none: nothing }[known.profile.changes];
         return { facts: known, changes: await feed(connection, known, leftMs) };
       },
       { timeoutMs, exclusive: true },
@@ -104,7 +106,8 @@ function partFeed(part: DirectoryPart, { timeoutMs, log, warn, now = Date.now }:
   };
 }
 
-type Feed = (connection: LdapConnection, facts: ServerFacts, timeoutMs: number) => Promise<Changes>;
+/** Tells what changed since it was called last. @throws LdapFailure */
+export type Feed = (connection: LdapConnection, facts: ServerFacts, timeoutMs: number) => Promise<Changes>;
 const nothing: Feed = async () => ({ all: undefined, entries: [] });
 
 function usnFeed(now: () => number): Feed {
@@ -210,7 +213,7 @@ async function changedEntries(
     ...addresses.typed,
     ...addresses.bare,
     ...addresses.legacy,
-    ...(profile.changes === 'none' ? [] : [profile.changes]),
+    ...(profile.changes === 'none' || profile.changes === 'DirSync' ? [] : [profile.changes]),
   ];
   const deadline = performance.now() + timeoutMs;
   const found: RawEntry[] = [];

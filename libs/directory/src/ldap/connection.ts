@@ -1,5 +1,6 @@
 import { BindRequest, Control, type Filter, PagedResultsControl, SearchRequest, UnbindRequest } from 'ldapts';
-import type { RawEntry } from './answers.ts';
+import type { ChangesSince, RawEntry } from './answers.ts';
+import { DirSyncControl } from './dir-sync-control.ts';
 import { failureOf, LdapFailure, refusal, resultCode } from './failure.ts';
 import { everything } from './filters.ts';
 import { type RootDse, rootDseAttributes, rootDseOf } from './root-dse.ts';
@@ -25,6 +26,7 @@ export interface Question {
   attributes: readonly string[];
   page?: { size: number; cookie: Buffer | undefined };
   withDeleted?: boolean; // Active Directory's tombstones, too
+  changedSince?: Buffer; // Active Directory's DirSync: the cookie of the answer before
 }
 
 /** A complete answer. `cookie` asks for the next page; without one there is none. */
@@ -32,6 +34,7 @@ export interface SearchAnswer {
   entries: RawEntry[];
   references: number;
   cookie: Buffer | undefined;
+  changes: ChangesSince | undefined; // of a question for changes
 }
 
 /** One connection to one server, bound once, used until its first error and then thrown away. It never reconnects. */
@@ -96,7 +99,7 @@ async function bind(wire: Wire, credentials: Credentials, timeoutMs: number): Pr
 }
 
 async function search(wire: Wire, question: Question, timeoutMs: number): Promise<SearchAnswer> {
-  const { base, scope, filter, attributes, page, withDeleted = false } = question;
+  const { base, scope, filter, attributes, page, withDeleted = false, changedSince } = question;
   const entries: RawEntry[] = [];
   let references = 0;
   let bytes = 0;
@@ -118,6 +121,7 @@ async function search(wire: Wire, question: Question, timeoutMs: number): Promis
             }),
           ]),
       ...(withDeleted ? [new Control(showDeleted, { critical: true })] : []),
+      ...(changedSince === undefined ? [] : [new DirSyncControl(changedSince)]),
     ],
   });
   const result = await wire.ask(request, timeoutMs, (answer) => {
@@ -128,5 +132,5 @@ async function search(wire: Wire, question: Question, timeoutMs: number): Promis
   });
   if (result.operation !== 'search') throw new LdapFailure('broken', 'another answer than that to our search');
   if (result.code !== resultCode.success) throw refusal('search', result.code, result.text);
-  return { entries, references, cookie: result.cookie };
+  return { entries, references, cookie: result.cookie, changes: result.changes };
 }

@@ -16,8 +16,8 @@ export interface LdapProfile extends EntryProfile {
   readonly personsServer: readonly string[]; // a server's name, not an attribute; empty: who names no server has no mailbox
   /** The attribute that holds an entry's own DN; empty where none can be asked for. */
   readonly ownDn: readonly string[];
-  /** What an entry's latest change is numbered by; `none`: changes are not followed. */
-  readonly changes: 'uSNChanged' | 'entryCSN' | 'none';
+  /** What an entry's latest change is numbered by, or how changes are asked for; `none`: they are not followed. */
+  readonly changes: 'uSNChanged' | 'DirSync' | 'entryCSN' | 'none';
   /** Whether the server knows Active Directory's rules: the chain of links, tombstones. */
   readonly activeDirectory: boolean;
 }
@@ -89,7 +89,7 @@ export function attributesOf(profile: LdapProfile): string[] {
 }
 
 const attributeName = /^[A-Za-z][A-Za-z0-9-]{0,127}$/;
-const changeKinds = ['uSNChanged', 'entryCSN', 'none'] as const;
+const changeKinds = ['uSNChanged', 'DirSync', 'entryCSN', 'none'] as const;
 
 /**
  * A profile from JSON: `{ "extends": "openldap", "members": ["member"], "personsServer": ["EX1"] }`. What it does not name is as
