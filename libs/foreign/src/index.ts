@@ -1,3 +1,4 @@
 export * from './bundle.ts';
+export * from './byte-gate.ts';
 export * from './dialects.ts';
 export * from './foreign-file.ts';

@@ -15,6 +15,7 @@ export interface XmlReader {
 
 const chunkBytes = 65_536;
 const maxDepth = 100;
+const maxAttributes = 1_000; // of one element
 
 /**
  * Reads an XML file once, from front to back, holding no more than 64 KB of it. A DOCTYPE is passed over and never fetched; one that
@@ -38,6 +39,15 @@ export function readXml(bytes: Buffer, reader: XmlReader): Reject | undefined {
   };
   parser.ondoctype = (declaration) => {
     if (/\[|<!/.test(declaration)) end(reject('syntax', 'it declares a document type of its own, which is never followed', 'DOCTYPE'));
+  };
+  let attributesHere = 0;
+  parser.onopentagstart = () => {
+    attributesHere = 0;
+  };
+  parser.onattribute = () => {
+    attributesHere += 1;
+    if (attributesHere > maxAttributes)
+      end(reject('too-large', `more than ${maxAttributes} attributes in one element`, `line ${parser.line + 1}`));
   };
   parser.onopentag = ({ name, attributes }) => {
     depth += 1;

@@ -1,10 +1,9 @@
 import { isAscii } from 'node:buffer';
 import { type ContentStore, ContentStoreError } from '@mailrail/content-store';
 import type { ForeignMessage } from '@mailrail/contracts';
-import { type FileDialect, fileDialects, type Translated } from '@mailrail/foreign';
+import { byteGate, type FileDialect, fileDialects, type Translated } from '@mailrail/foreign';
 import { firstLines, HeaderFilter, headerFacts, imceaMailbox, smtpMailbox } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
-import { byteGate } from '../byte-gate.ts';
 import type { Dialect, DialectDeps, Translation } from './dialect.ts';
 
 /** Bytes of foreign messages in hand at a time: each is read whole, and is written out at up to twice its size. */
@@ -35,10 +34,8 @@ async function translateFile(
   mail: ForeignMessage,
   { addresses, organization }: DialectDeps,
 ): Promise<Translation> {
-  const bytes: Buffer[] = [];
-  for await (const chunk of store.read(mail.content.ref)) bytes.push(Buffer.from(chunk));
   const domain = domainForForeign(organization);
-  const made = await dialect.translate(Buffer.concat(bytes), {
+  const made = await dialect.translate(await readAll(store, mail.content.ref), {
     rootId: mail.rootId,
     at: mail.origin.at,
     hostname: organization.hostname,
@@ -75,6 +72,13 @@ async function translateFile(
     recipients,
     header,
   };
+}
+
+/** In a function of its own, so that the pieces are gone when the whole is worked on. */
+async function readAll(store: Pick<ContentStore, 'read'>, ref: string): Promise<Buffer> {
+  const bytes: Buffer[] = [];
+  for await (const chunk of store.read(ref)) bytes.push(Buffer.from(chunk));
+  return Buffer.concat(bytes);
 }
 
 /** A sender of another system is written as a mailbox of ours: what answers it by Internet mail comes back here and is taken apart. */

@@ -1,0 +1,56 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type FileDialectName, fileDialects, isFileDialect } from '../src/index.ts';
+import { badFiles, largeFile } from './bad-input.ts';
+
+const largeBytes = 25 * 1_048_576;
+const most = { cpuMs: 5_000, memoryMb: 200 };
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'bad-input-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Answer {
+  ends: string;
+  cpuMs: number;
+  memoryMb: number;
+}
+
+function inChild(...args: string[]): Answer {
+  const child = path.join(import.meta.dirname, 'bad-input-child.ts');
+  return JSON.parse(execFileSync(process.execPath, [child, ...args], { encoding: 'utf8', timeout: 60_000 })) as Answer;
+}
+
+describe('bad input in its full size', () => {
+  // Files that are small whatever their size could be are in npm test.
+  const large = badFiles(1_000_000).filter(({ file }) => file().length > 1_000_000);
+  test.each(large.map((one) => [one.dialect, one.what, one] as const))('%s: %s', async (dialect, _what, { file, ends }) => {
+    const name = path.join(folder, 'bad');
+    await writeFile(name, file());
+    const found = inChild(dialect, 'whole', name);
+    expect(found.ends).toMatch(ends);
+    expect(found.cpuMs).toBeLessThan(most.cpuMs);
+    expect(found.memoryMb).toBeLessThan(most.memoryMb);
+  });
+});
+
+describe('25 MB of attachments', () => {
+  const names = Object.keys(fileDialects).filter((name): name is FileDialectName => isFileDialect(name));
+  test.each(names)('%s', async (dialect) => {
+    const { file, parts } = largeFile(dialect, largeBytes);
+    const [name, partName] = [path.join(folder, 'large'), path.join(folder, 'large.part')];
+    await writeFile(name, file);
+    for (const part of parts) await writeFile(partName, part.bytes);
+    const read = inChild(dialect, 'read', name);
+    const translated = inChild(dialect, 'translate', name, ...(parts.length > 0 ? [partName] : []));
+    expect([read.ends, Number(/\d+/.exec(translated.ends)?.[0]) > largeBytes * 0.95]).toEqual(['read', true]);
+    for (const { memoryMb, cpuMs } of [read, translated]) {
+      expect(memoryMb).toBeLessThan(most.memoryMb);
+      expect(cpuMs).toBeLessThan(most.cpuMs);
+    }
+  });
+});
