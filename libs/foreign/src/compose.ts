@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { formatDateTime, oneLine } from '@mailrail/mail';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { TranslateContext, Translated } from './foreign-file.ts';
-import { withReturns } from './line-ends.ts';
+import { withCrlf, withLineFeeds } from './line-ends.ts';
 
 /** An address as a header shows it. */
 export interface HeaderAddress {
@@ -13,7 +13,14 @@ export interface HeaderAddress {
 export interface ComposedFile {
   name: string; // of the last part of whatever path it came with
   type?: string; // by its name when absent
-  bytes: Buffer;
+  /** At once, or in pieces when they are asked for: what is encoded in a large file is never decoded as a whole. */
+  bytes: Buffer | (() => Iterable<Buffer>);
+}
+
+/** The bytes of a text and how they are read, for texts that may be long: then they are never one string. */
+export interface TextBytes {
+  bytes: Buffer; // line ends of any kind; lines in a character set in which a line feed is that
+  decode: (lines: Buffer) => string;
 }
 
 /** A message to be made anew, in mail's own words. All texts may be foreign: they are made safe here. Nobody in Bcc is named. */
@@ -34,7 +41,7 @@ export interface Composition {
   isAutomatic?: boolean;
   /** What has no field of its own: `X-Foreign-*`, in order. */
   kept: readonly { name: string; value: string }[];
-  text: string;
+  text: string | TextBytes;
   files: readonly ComposedFile[];
 }
 
@@ -69,13 +76,10 @@ export async function compose(composition: Composition, context: TranslateContex
       ...field('Auto-Submitted', composition.isAutomatic === true ? 'auto-generated' : undefined),
       ...composition.kept.flatMap(({ name, value }) => field(name, value)),
     ],
-    // Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size.
-    ...(composition.text.length > longText
-      ? { text: { content: Readable.from(pieces(withReturns(Buffer.from(composition.text)))) }, textEncoding: 'base64' as const }
-      : { text: composition.text }),
+    ...textOfMessage(composition.text),
     attachments: composition.files.map(({ name, type, bytes }) => ({
       filename: oneLine(name, 200),
-      content: Readable.from(pieces(bytes)), // in pieces: a large file is never encoded as one
+      content: Readable.from(typeof bytes === 'function' ? bytes() : pieces(bytes)), // a large file is never encoded as one
       ...(type === undefined ? {} : { contentType: type }),
     })),
     baseBoundary: rootId.replaceAll('-', ''),
@@ -84,8 +88,31 @@ export async function compose(composition: Composition, context: TranslateContex
     disableUrlAccess: true,
   });
   const parts: Buffer[] = [];
-  for await (const chunk of composer.compile().createReadStream()) parts.push(Buffer.from(chunk));
+  for await (const chunk of composer.compile().createReadStream()) parts.push(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk));
   return { kind: 'message', parts };
+}
+
+/** Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size. */
+function textOfMessage(text: string | TextBytes) {
+  if (typeof text === 'string') {
+    return text.length > longText
+      ? { text: { content: Readable.from(pieces(withCrlf(Buffer.from(text)))) }, textEncoding: 'base64' as const }
+      : { text };
+  }
+  const { bytes, decode } = text;
+  return bytes.length > longText
+    ? { text: { content: Readable.from(textPieces(text)) }, textEncoding: 'base64' as const }
+    : { text: decode(withLineFeeds(bytes)) };
+}
+
+/** Whole lines together, so that no letter is cut in two; a line longer than a piece is one. */
+function* textPieces({ bytes, decode }: TextBytes): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; ) {
+    const feed = bytes.indexOf('\n', Math.min(bytes.length, at + pieceBytes));
+    const end = feed < 0 ? bytes.length : feed + 1;
+    yield withCrlf(Buffer.from(decode(withLineFeeds(bytes.subarray(at, end)))));
+    at = end;
+  }
 }
 
 function* pieces(bytes: Buffer): Generator<Buffer> {
