@@ -1,8 +1,8 @@
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { freePorts } from '@mailrail/testing';
 import { addressesIn } from './address-file.ts';
-import { freePort } from './free-port.ts';
 import { startGenerator } from './generator/generator.ts';
 import { lineOf, startOwnLine } from './line.ts';
 import type { BenchOptions } from './options.ts';
@@ -90,7 +90,8 @@ async function openSystems(options: BenchOptions, dir: string, people: People, {
     if (options.only !== undefined) sink = relay;
     const tree = await postfixTree(path.join(repository, '.tools', 'postfix'), say);
     say('starting a private Postfix');
-    const place = { dir: path.join(dir, 'postfix'), tree, port: await freePort(), sinkPort: relay.port, people };
+    const [port = 0] = await freePorts([0]);
+    const place = { dir: path.join(dir, 'postfix'), tree, port, sinkPort: relay.port, people };
     systems.push(await startPostfix(place, say, toStop));
   }
   return { systems, sink };

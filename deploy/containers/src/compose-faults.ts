@@ -31,6 +31,7 @@ function serviceFaults(service: Service, services: Compose['services'], volumes:
   if (!service.security_opt.includes('no-new-privileges:true')) faults.push('may gain privileges');
   if ('disable' in service.healthcheck && !isOnce) faults.push('has no health check');
   for (const port of service.ports) if (!port.startsWith('127.0.0.1:')) faults.push(`${port} is open to more than this machine`);
+  if (service.command?.[1] === 'services/gateway/src/main.ts') faults.push(...wayInFaults(service));
   for (const other of Object.keys(service.depends_on))
     if (services[other] === undefined) faults.push(`depends on ${other}, which is not there`);
   for (const volume of service.volumes) {
@@ -43,6 +44,21 @@ function serviceFaults(service: Service, services: Compose['services'], volumes:
     if (topology?.condition !== 'service_completed_successfully') faults.push('does not wait for the topology command');
     if (Number(service.stop_grace_period.slice(0, -1)) < 25) faults.push('is killed before it has drained');
   }
+  return faults;
+}
+
+/** What the gateway listens on and nobody reaches, and submission without the certificate it needs. */
+function wayInFaults({ environment, ports, volumes }: Service): string[] {
+  const faults: string[] = [];
+  const published = ports.map((port) => port.split(':').at(-1));
+  for (const [name, port] of Object.entries(environment)) {
+    if (!name.endsWith('_PORT') || name === 'ADMIN_PORT' || port === '') continue;
+    if (!published.includes(port)) faults.push(`${name} ${port} is not published`);
+  }
+  const { TLS_CERT: certificate = '', SUBMISSION_PORT: clear = '', SUBMISSIONS_PORT: secured = '' } = environment;
+  const isMounted = volumes.some((volume) => certificate.startsWith(`${volume.split(':')[1]}/`));
+  if (certificate !== '' && !isMounted) faults.push(`${certificate} is on no volume`);
+  if ((clear !== '' || secured !== '') && certificate === '') faults.push('has submission without a certificate');
   return faults;
 }
 

@@ -47,15 +47,17 @@ const Compose = z.looseObject({
 export type Compose = z.output<typeof Compose>;
 
 /**
- * The compose file, with variables put in as compose does: `${NAME:-default}`, and `${NAME:?what to do}`, which must be set.
+ * The compose file, with variables put in as compose does: `${NAME:-default}`, `${NAME:+in its place}` when it is set, and
+ * `${NAME:?what to do}`, which must be set.
  *
  * @throws Error for a field that is not known here, and for a variable that must be set and is not.
  */
 export function readCompose(env: Readonly<Record<string, string>>, source = readFileSync(file, 'utf8')): Compose {
   const put = source.replaceAll(
-    /\$\{([A-Z_]+)(?:(:-|:\?)([^}]*))?\}/g,
+    /\$\{([A-Z_]+)(?:(:-|:\?|:\+)([^}]*))?\}/g,
     (_, name: string, how: string | undefined, rest: string | undefined) => {
       const value = env[name];
+      if (how === ':+') return value === undefined || value === '' ? '' : (rest ?? '');
       if (value !== undefined && value !== '') return value;
       if (how === ':?') throw new Error(`${name} must be set: ${rest}`);
       return rest ?? '';

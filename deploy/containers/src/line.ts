@@ -12,6 +12,10 @@ export interface ContainerLine {
   /** Names in the compose file, gateway last. */
   stages: readonly string[];
   smtp: string;
+  /** Ports on 127.0.0.1; `submissions` (inside TLS) is open when there is a certificate. */
+  lmtp: number;
+  submissions: number;
+  submission: { user: string; password: string };
   http: string;
   apiKey: string;
   adminPort: (stage: string) => number;
@@ -62,6 +66,7 @@ export function runArguments(
  * Starts the line of `compose.yaml`: the topology command to its end, then every stage of ours.
  *
  * @param options `sink` takes what goes out: `host:port`. With `bucket` bodies are there, as with the profile `s3`; it is made first.
+ *        `tlsFolder` has `tls.crt` and `tls.key`, readable for group 65532; without it submission is not open.
  */
 export async function startLine(options: {
   containers: Containers;
@@ -70,16 +75,19 @@ export async function startLine(options: {
   brokers: HostBrokers;
   sink: string;
   bucket?: { url: string; accessKey: string; secretKey: string };
+  tlsFolder?: string;
 }): Promise<ContainerLine> {
-  const { containers, label, image, brokers, sink, bucket } = options;
+  const { containers, label, image, brokers, sink, bucket, tlsFolder } = options;
   const apiKey = randomBytes(24).toString('hex');
+  const submissionPassword = randomBytes(24).toString('hex');
   const { services } = readCompose({
     MAILRAIL_BROKER_PASSWORD: 'guest',
     MAILRAIL_REDIS_PASSWORD: 'none',
     MAILRAIL_API_KEY: apiKey,
-    MAILRAIL_SUBMISSION_PASSWORD: 'only-for-the-test',
+    MAILRAIL_SUBMISSION_PASSWORD: submissionPassword,
     MAILRAIL_SITE_SECRET: 'only-for-the-test-too',
     MAILRAIL_LOG_LEVEL: 'warn',
+    ...(tlsFolder === undefined ? {} : { MAILRAIL_TLS_DIR: tlsFolder }),
     ...(bucket === undefined
       ? {}
       : {
@@ -90,8 +98,8 @@ export async function startLine(options: {
   });
   const stages = Object.keys(services).filter((name) => services[name]?.command?.[1]?.startsWith('services/'));
   stages.sort((a, b) => Number(a === 'gateway') - Number(b === 'gateway'));
-  const ports = await freePorts([0, 0, 0, 0, ...stages.map(() => 0)]);
-  const [smtp = 0, submission = 0, site = 0, http = 0, ...admin] = ports;
+  const ports = await freePorts([0, 0, 0, 0, 0, 0, ...stages.map(() => 0)]);
+  const [smtp = 0, lmtp = 0, submission = 0, submissions = 0, site = 0, http = 0, ...admin] = ports;
   const adminPorts = new Map(stages.map((name, at) => [name, admin[at] ?? 0]));
   const environmentOf = (name: string, { environment }: Service): Record<string, string> => ({
     ...environment,
@@ -101,7 +109,8 @@ export async function startLine(options: {
       ? {
           SMTP_HOST: '127.0.0.1',
           SMTP_PORT: String(smtp),
-          SUBMISSION_PORT: String(submission),
+          LMTP_PORT: String(lmtp),
+          ...(tlsFolder === undefined ? {} : { SUBMISSION_PORT: String(submission), SUBMISSIONS_PORT: String(submissions) }),
           SITE_PORT: String(site),
           HTTP_HOST: '127.0.0.1',
           HTTP_PORT: String(http),
@@ -110,7 +119,7 @@ export async function startLine(options: {
   });
   /** Folders of the repository by their path, volumes under the name of this run. */
   const volumesOf = ({ volumes }: Service) =>
-    volumes.map((volume) => (volume.startsWith('.') ? path.join(folder, volume) : `${label}-${volume}`));
+    volumes.map((volume) => (volume.startsWith('.') ? path.join(folder, volume) : path.isAbsolute(volume) ? volume : `${label}-${volume}`));
   const startOne = (name: string) => {
     const service = services[name];
     if (service === undefined) throw new Error(`compose.yaml has no service ${name}`);
@@ -149,5 +158,16 @@ export async function startLine(options: {
   } catch (error) {
     throw new Error('the line does not start', { cause: error });
   }
-  return { stages, smtp: `smtp://127.0.0.1:${smtp}`, http: `http://127.0.0.1:${http}`, apiKey, adminPort, isReady, ready };
+  return {
+    stages,
+    smtp: `smtp://127.0.0.1:${smtp}`,
+    lmtp,
+    submissions,
+    submission: { user: 'mailrail', password: submissionPassword },
+    http: `http://127.0.0.1:${http}`,
+    apiKey,
+    adminPort,
+    isReady,
+    ready,
+  };
 }

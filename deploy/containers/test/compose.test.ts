@@ -73,6 +73,19 @@ test('an S3 store comes with its profile, and the stages that need bodies can us
   expect(compose().services['gateway']?.environment['CONTENT_URL']).toBe('');
 });
 
+test('with a certificate the gateway opens submission, without one it does not', async () => {
+  const folder = './compose/tls';
+  const { services, volumes } = readCompose({ ...secrets, MAILRAIL_TLS_DIR: folder });
+  expect(await composeFaults({ ...compose(), services, volumes }, stages)).toEqual([]);
+  const ways = (of: Compose['services']) => {
+    const { TLS_CERT, SUBMISSION_PORT, SUBMISSIONS_PORT, SMTP_PORT, LMTP_PORT, HTTP_PORT } = of['gateway']?.environment ?? {};
+    return [TLS_CERT, SUBMISSION_PORT, SUBMISSIONS_PORT, SMTP_PORT, LMTP_PORT, HTTP_PORT];
+  };
+  expect(ways(services)).toEqual(['/etc/mailrail-tls/tls.crt', '2587', '2465', '2525', '2424', '8025']);
+  expect(ways(compose().services)).toEqual(['', '', '', '2525', '2424', '8025']);
+  expect(services['gateway']?.volumes).toContain(`${folder}:/etc/mailrail-tls:ro`);
+});
+
 test('a location that is none is seen', async () => {
   const { services, volumes } = readCompose({ ...secrets, ...bucket, MAILRAIL_CONTENT_URL: 's3://mail/corp?endpiont=http://s3:7070' });
   expect((await composeFaults({ ...compose(), services, volumes }, stages)).join('\n')).toContain('endpiont');
@@ -114,6 +127,21 @@ const mistakes: { name: string; make: (services: Record<string, Service>, compos
     says: 'redis: image redis:latest',
   },
   { name: 'an open port', make: (services) => services['rabbitmq']?.ports.push('5672:5672'), says: 'rabbitmq: 5672:5672 is open' },
+  {
+    name: 'a listener that nobody reaches',
+    make: (services) => services['gateway']?.ports.splice(1, 1),
+    says: 'gateway: LMTP_PORT 2424 is not published',
+  },
+  {
+    name: 'submission in clear',
+    make: (services) => Object.assign(services['gateway']?.environment ?? {}, { SUBMISSION_PORT: '2587' }),
+    says: 'gateway: has submission without a certificate',
+  },
+  {
+    name: 'a certificate that is not there',
+    make: (services) => Object.assign(services['gateway']?.environment ?? {}, { TLS_CERT: '/none/tls.crt', TLS_KEY: '/none/tls.key' }),
+    says: 'gateway: /none/tls.crt is on no volume',
+  },
   {
     name: 'no wait for the topology',
     make: (services) => delete services['mta']?.depends_on['topology'],

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { balance, redisLedger } from '@mailrail/ledger';
-import { keptMail, type Sink, smtpSink } from '@mailrail/local';
+import { keptMail, selfSigned, type Sink, smtpSink } from '@mailrail/local';
 import { silentLog } from '@mailrail/telemetry';
 import { waitFor } from '@mailrail/testing';
+import { createTransport } from 'nodemailer';
 import { letter, sendOne, SmtpSender } from '../../e2e/src/smtp-sender.ts';
 import { containersOf } from '../src/containers.ts';
 import { type HostBrokers, startHostBrokers } from '../src/host-brokers.ts';
@@ -23,12 +24,19 @@ let brokers: HostBrokers;
 let line: ContainerLine;
 let sink: Sink;
 let folder: string;
+let certificate: Awaited<ReturnType<typeof selfSigned>>;
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'mailrail-containers-'));
   sink = await smtpSink({ port: 0, kept: await keptMail(folder) });
   brokers = await startHostBrokers(containers, images, label);
-  line = await startLine({ containers, label, image: images.line, brokers, sink: `127.0.0.1:${sink.port}` });
+  const tlsFolder = path.join(folder, 'tls');
+  certificate = await selfSigned(Date.now());
+  await chmod(folder, 0o755); // the containers have another user
+  await mkdir(tlsFolder, { mode: 0o755 });
+  await writeFile(path.join(tlsFolder, 'tls.key'), certificate.key);
+  await writeFile(path.join(tlsFolder, 'tls.crt'), certificate.cert);
+  line = await startLine({ containers, label, image: images.line, brokers, sink: `127.0.0.1:${sink.port}`, tlsFolder });
 });
 afterAll(async () => {
   await containers.removeAll();
@@ -130,6 +138,19 @@ test('mail goes through: to a mailbox, to a nested group, to the other server, a
     { what: 'five letters in mailboxes', timeoutMs: 30_000 },
   );
   await waitFor(async () => (await received()).includes('to-relay'), { what: 'the letter at the other server', timeoutMs: 30_000 });
+});
+
+test('mail goes through inside TLS with a login, and by LMTP', async () => {
+  const { user, password: pass } = line.submission;
+  const client = { host: '127.0.0.1', tls: { ca: certificate.cert, servername: 'localhost' } };
+  const submitted = createTransport({ ...client, port: line.submissions, secure: true, auth: { user, pass } });
+  const handedOver = createTransport({ ...client, port: line.lmtp, lmtp: true, requireTLS: true });
+  await submitted.sendMail({ envelope: { from: 'ada@corp.example', to: ['someone@anywhere.example'] }, raw: letter('submitted') });
+  await handedOver.sendMail({ envelope: { from: 'zoe@elsewhere.example', to: ['chloe@corp.example'] }, raw: letter('by-lmtp') });
+  submitted.close();
+  handedOver.close();
+  await waitFor(async () => (await received()).includes('submitted'), { what: 'the letter at the other server', timeoutMs: 30_000 });
+  await waitFor(async () => (await delivered()).includes('by-lmtp'), { what: 'the letter in its mailbox', timeoutMs: 30_000 });
 });
 
 /** Ids of the letters that the other server has. */

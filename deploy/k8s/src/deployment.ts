@@ -1,7 +1,7 @@
 import type { ConnectorSettings } from '@mailrail/organization';
 import { scaling } from '@mailrail/topology';
 import { brokerEnvironment, environmentOf, type EnvironmentEntry } from './environment.ts';
-import { factsOf, paths, ports } from './facts.ts';
+import { factsOf, paths, ports, servicePorts } from './facts.ts';
 import { partOfLine, selectorLabels, workloadLabels } from './labels.ts';
 import type { Manifest } from './manifest.ts';
 import type { Workload } from './workloads.ts';
@@ -118,28 +118,24 @@ function deployment(workload: Workload, version: string, env: readonly Environme
   };
 }
 
-const listening = ['smtp', 'submission', 'http', 'site'] as const;
+const listening = ['smtp', 'lmtp', 'http', 'site'] as const;
 
-/** One for clients, one for other sites: what the world may reach and what a peer may is not the same. */
+/**
+ * One for the world, and one each for those who may not be the world: mail servers that hand over, applications, other sites.
+ * Overlays make a load balancer of the first alone.
+ */
 function gatewayServices(workload: Workload): Manifest[] {
-  const service = (name: string, rows: readonly { name: (typeof listening)[number]; port: number }[]): Manifest => ({
+  const service = (name: string, port: (typeof listening)[number]): Manifest => ({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, labels: workloadLabels(workload) },
     spec: {
       type: 'ClusterIP',
       selector: selectorLabels(workload),
-      ports: rows.map((row) => ({ name: row.name, port: row.port, targetPort: row.name })),
+      ports: [{ name: port, port: servicePorts[port], targetPort: port }],
     },
   });
-  return [
-    service('gateway', [
-      { name: 'smtp', port: 25 },
-      { name: 'submission', port: 587 },
-      { name: 'http', port: 80 },
-    ]),
-    service('gateway-site', [{ name: 'site', port: ports.site }]),
-  ];
+  return [service('gateway', 'smtp'), service('gateway-lmtp', 'lmtp'), service('gateway-http', 'http'), service('gateway-site', 'site')];
 }
 
 /**

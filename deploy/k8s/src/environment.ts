@@ -44,15 +44,23 @@ const redisEnvironment: readonly EnvironmentEntry[] = [
 const listeners: readonly EnvironmentEntry[] = [
   { name: 'SMTP_HOST', value: '0.0.0.0' },
   { name: 'SMTP_PORT', value: String(ports.smtp) },
-  { name: 'SUBMISSION_PORT', value: String(ports.submission) },
-  fromSecret('SUBMISSION_USER', secrets.gateway, 'submission-user'),
-  fromSecret('SUBMISSION_PASSWORD', secrets.gateway, 'submission-password'),
+  { name: 'LMTP_PORT', value: String(ports.lmtp) },
   { name: 'SITE_PORT', value: String(ports.site) },
   fromSecret('SITE_SECRET', secrets.site, 'secret'),
   { name: 'HTTP_HOST', value: '0.0.0.0' },
   { name: 'HTTP_PORT', value: String(ports.http) },
   fromSecret('API_KEY', secrets.gateway, 'api-key'),
   { name: 'IN_DIR', value: paths.in },
+];
+
+/** What a gateway with a certificate has besides: submission asks for a password, and none is asked for in clear over a network. */
+export const tlsListeners: readonly EnvironmentEntry[] = [
+  { name: 'TLS_CERT', value: `${paths.tls}/tls.crt` },
+  { name: 'TLS_KEY', value: `${paths.tls}/tls.key` },
+  { name: 'SUBMISSION_PORT', value: String(ports.submission) },
+  { name: 'SUBMISSIONS_PORT', value: String(ports.submissions) },
+  fromSecret('SUBMISSION_USER', secrets.gateway, 'submission-user'),
+  fromSecret('SUBMISSION_PASSWORD', secrets.gateway, 'submission-password'),
 ];
 
 /** Environment of one workload beside the shared settings. */

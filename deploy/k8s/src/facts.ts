@@ -4,10 +4,14 @@ export const paths = {
   organization: '/etc/mailrail', // organization.yaml, directory.ldif
   mail: '/var/lib/mailrail', // content and mailboxes, where they are on a volume: one file system, since local delivery is a hard link
   in: '/var/lib/mailrail-in', // folders of the folder gateways
+  tls: '/etc/mailrail-tls', // tls.crt, tls.key
 } as const;
 
 /** Ports inside a pod. All above 1024: nobody is root there. */
-export const ports = { admin: 9090, smtp: 2525, submission: 2587, site: 2528, http: 8025 } as const;
+export const ports = { admin: 9090, smtp: 2525, lmtp: 2424, submission: 2587, submissions: 2465, site: 2528, http: 8025 } as const;
+
+/** Ports of the Services, where clients look for them. */
+export const servicePorts = { smtp: 25, lmtp: 24, submission: 587, submissions: 465, site: ports.site, http: 80 } as const;
 
 /** Secrets that exist before a line does; k8s/README.md says how they are made. */
 export const secrets = {
@@ -15,6 +19,7 @@ export const secrets = {
   redis: 'mailrail-redis', // password
   gateway: 'mailrail-gateway', // api-key, submission-user, submission-password
   site: 'mailrail-site', // secret
+  tls: 'mailrail-tls', // tls.crt, tls.key: made by hand, or by cert-manager
   content: 'mailrail-content', // access-key-id, secret-access-key of the bucket
   directory: 'mailrail-directory', // password of who asks the directory
   keda: 'mailrail-keda', // host: URL of the management API with the login of a user that may look; username, password

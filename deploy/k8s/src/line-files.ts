@@ -2,6 +2,7 @@ import { alertRules, lineAlerts, workloadAlerts } from './alerts.ts';
 import { loginPatches } from './broker-objects.ts';
 import { topologyJob, workloadManifests } from './deployment.ts';
 import { settings } from './environment.ts';
+import { gatewayTlsFiles } from './gateway-tls-files.ts';
 import { storeFiles } from './store-files.ts';
 import { generatedFile, kustomization } from './manifest.ts';
 import { kedaAuthentication, scaler } from './scalers.ts';
@@ -32,7 +33,7 @@ export function lineFiles(version: string): Map<string, string> {
     ]),
   );
   files.set('components/rabbitmq-cluster-operator/logins/kustomization.yaml', loginsKustomization(lineWorkloads, true));
-  for (const [name, text] of storeFiles()) files.set(name, text);
+  for (const [name, text] of [...storeFiles(), ...gatewayTlsFiles()]) files.set(name, text);
   return files;
 }
 

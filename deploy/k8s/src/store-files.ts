@@ -87,11 +87,11 @@ const claim: Manifest = {
   spec: { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '100Gi' } } },
 };
 
-const environment = (entries: readonly EnvironmentEntry[]) =>
+export const environment = (entries: readonly EnvironmentEntry[]) =>
   entries.map((value) => ({ path: '/spec/template/spec/containers/0/env/-', value }));
 
 /** A JSON patch that adds. */
-function operations(adds: readonly { path: string; value: unknown }[]): string {
+export function operations(adds: readonly { path: string; value: unknown }[]): string {
   return adds.map(({ path, value }) => `- ${JSON.stringify({ op: 'add', path, value })}\n`).join('');
 }
 

@@ -1,17 +1,20 @@
 import path from 'node:path';
 import type { Line } from './line.ts';
 
-/** What a person needs to try the line: addresses, logins, and lines to type, with the real ports. */
-export function greeting(line: Pick<Line, 'endpoints' | 'organization'>, data: string): string {
+/**
+ * What a person needs to try the line: addresses, logins, and lines to type, with the real ports.
+ *
+ * @param hasSamplePeople the people of the tour are this organization's; else the lines name its postmaster, whom each one has.
+ */
+export function greeting(line: Pick<Line, 'endpoints' | 'organization'>, data: string, hasSamplePeople: boolean): string {
   const { smtp, lmtp, submission, submissions, http, apiKey, management, amqp, sink } = line.endpoints();
   const host = (url: string) => new URL(url).host;
   const { username, password } = new URL(amqp);
   const relative = path.relative(process.cwd(), data);
   const folder = relative.startsWith('..') ? data : relative || '.';
-  const { domains, postmaster } = line.organization.settings;
-  const isSample = domains.some(({ name }) => name === 'corp.example');
-  const [person, group] = isSample ? ['ada@corp.example', 'team@corp.example'] : [postmaster, postmaster]; // the postmaster is in every organization
-  const envelope = isSample ? '' : `?from=you@elsewhere.example&to=${person}`;
+  const { postmaster } = line.organization.settings;
+  const [person, group] = hasSamplePeople ? ['ada@corp.example', 'team@corp.example'] : [postmaster, postmaster];
+  const envelope = hasSamplePeople ? '' : `?from=you@elsewhere.example&to=${person}`;
   const same = folder === '.mailrail' ? '' : ` --data ${folder}`;
   return `
   RabbitMQ console  ${management === undefined ? '(MGMT_URL was not given)' : `${new URL(management).origin}  login ${username || 'guest'} / ${password || 'guest'}`}

@@ -13,13 +13,18 @@ export interface LineFacts {
   redisUrl: string;
 }
 
-/** Which directory is asked, and how; a password may be among it or in the URL. For the categorizer alone. */
-const forCategorizer = /^(LDAP|DIRECTORY)_/i;
+/** Which directory is asked, and how; a password may be among it or in the URL. For those alone who ask. */
+const ofDirectory = /^(LDAP|DIRECTORY)_/i;
+const asks = /^(?:categorizer|translator|connectors\/foreign\..+)$/;
 
 /** What one stage may have of the line's environment. */
-export function stageEnvironment(stage: string, environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  if (stage === 'categorizer') return environment;
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !forCategorizer.test(name)));
+export function stageEnvironment(
+  stage: string,
+  environment: NodeJS.ProcessEnv,
+  { recipientCheck = false }: { recipientCheck?: boolean } = {},
+): NodeJS.ProcessEnv {
+  if (asks.test(stage) || (stage === 'gateway' && recipientCheck)) return environment;
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !ofDirectory.test(name)));
 }
 
 /** Variables of the one who typed `npm start` that are not meant for the stages. */

@@ -44,12 +44,26 @@ export type LineOptions = Omit<StartOptions, 'samples' | 'slow'> & {
   signal?: AbortSignal;
 };
 
+/** A port that was free when it was chosen was taken when a stage wanted to listen on it. */
+class PortTaken extends Error {}
+
 /**
- * Runs a whole line on this machine. Resolves when every stage is ready and `endpoints.json` is written.
+ * Runs a whole line on this machine. Resolves when every stage is ready and `endpoints.json` is written. Where another program
+ * takes a port meanwhile, it is started a second time: what is taken then is replaced.
  *
  * @throws Error with a message for a person; whatever had been started is stopped by then.
  */
 export async function startLine(options: LineOptions): Promise<Line> {
+  try {
+    return await startOnce(options);
+  } catch (error) {
+    if (!(error instanceof PortTaken)) throw error;
+    options.say?.(`${error.message.split(';')[0]}; starting again with another one`);
+    return startOnce(options);
+  }
+}
+
+async function startOnce(options: LineOptions): Promise<Line> {
   const { env, say = () => {}, signal = new AbortController().signal } = options;
   const data = await openDataDirectory(options.data);
   const unlock = await lockDirectory(data.dir);
@@ -69,6 +83,7 @@ export async function startLine(options: LineOptions): Promise<Line> {
     const { TLS_CERT: cert = '', TLS_KEY: key = '' } = env;
     const certificate = cert === '' && key === '' ? await certificateOf(data.dir) : { cert, key };
     const organization = await readOrganization(files.organization, { ...env, MAILRAIL_SINK: `127.0.0.1:${ports.sink}` });
+    const recipientCheck = organization.settings.gateways.some((gateway) => gateway.kind === 'smtp' && gateway.recipientCheck);
     const processes = processesOf(stagesOf(organization.settings.connectors), options.scale);
 
     say('starting RabbitMQ and Redis');
@@ -157,12 +172,12 @@ export async function startLine(options: LineOptions): Promise<Line> {
       SINK_PORT: String(ports.sink),
     });
     if (options.processes === 'one') {
-      const wanted = processes.map(({ name, stage: { main, role } }) => ({ name, main, role }));
+      const wanted = processes.map(({ name, stage: { main, role } }) => ({ name, main, role, recipientCheck }));
       await run('line', [path.join(import.meta.dirname, 'one-process.ts'), JSON.stringify(wanted)], shared);
     } else {
       for (const { name, stage } of processes) {
         const role = stage.role === undefined ? {} : { MAILRAIL_ROLE: stage.role };
-        const own = { ...stageEnvironment(stage.name, shared), ...role };
+        const own = { ...stageEnvironment(stage.name, shared, { recipientCheck }), ...role };
         await run(name, [...nodeOptionsOf(stage), stage.main, ...(stage.role === undefined ? [] : [stage.role])], own);
       }
     }
@@ -219,7 +234,11 @@ async function untilReady(running: readonly Supervised[], logs: string, signal: 
     if (failed !== undefined) {
       const what = hopeless === undefined ? `is not ready after ${readyWithinMs / 1_000} s` : 'does not start';
       const file = logPath(logs, failed.name);
-      throw new Error(`${failed.name} ${what}; ${file} ends with:\n${await lastLines(file, 12)}`);
+      const log = await lastLines(file, 12);
+      const [, taken] = /EADDRINUSE: address already in use [^"]*?:(\d+)/.exec(log) ?? [];
+      if (taken !== undefined)
+        throw new PortTaken(`another program took port ${taken} while ${failed.name} started; ${file} ends with:\n${log}`);
+      throw new Error(`${failed.name} ${what}; ${file} ends with:\n${log}`);
     }
     if (waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -11,6 +11,7 @@ interface Wanted {
   name: string;
   main: string;
   role?: string;
+  recipientCheck?: boolean;
 }
 
 const wanted: Wanted[] = JSON.parse(process.argv[2] ?? '[]');
@@ -58,10 +59,10 @@ process.once('SIGTERM', () => void stop());
 process.stdin.resume().once('end', () => void stop());
 
 try {
-  for (const { name, main, role } of wanted) {
+  for (const { name, main, role, recipientCheck = false } of wanted) {
     const { start }: { start: (env: NodeJS.ProcessEnv, role: string | undefined) => Promise<Running> } = await import(main);
     if (stopping) break;
-    const one = await start({ ...stageEnvironment(name.replace(/-\d+$/, ''), env), ADMIN_PORT: '0' }, role);
+    const one = await start({ ...stageEnvironment(name.replace(/-\d+$/, ''), env, { recipientCheck }), ADMIN_PORT: '0' }, role);
     running.push(Object.assign(one, { name }));
   }
 } catch (error) {

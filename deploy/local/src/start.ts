@@ -4,10 +4,12 @@ import { reasonOf } from './error-code.ts';
 import { greeting } from './greeting.ts';
 import { type Line, startLine } from './line.ts';
 import { parseStartOptions, type StartOptions, startHelp, UsageError } from './options.ts';
+import { knowsSamplePeople } from './tour/samples.ts';
 import { plainScreen, terminalScreen } from './tour/screen.ts';
 import { stationDepths } from './tour/station-depths.ts';
 import { type TourRow, tableLines } from './tour/table.ts';
 import { differences, rowOf, runTour } from './tour/tour.ts';
+import { listenToTracking } from './tour/tracking.ts';
 import { untilSignal, whenOrphaned } from './until-signal.ts';
 
 const began = performance.now();
@@ -50,8 +52,11 @@ async function main(): Promise<number> {
   void signals.second.then(() => line.kill());
   if (!signals.signal.aborted) {
     say('ready');
-    process.stdout.write(greeting(line, options.data));
-    await show(line, options, signals.signal);
+    const hasSamplePeople = knowsSamplePeople(line.organization.settings);
+    process.stdout.write(greeting(line, options.data, hasSamplePeople));
+    if (options.samples === 'tour' && !hasSamplePeople)
+      say('no tour: its mails are for corp.example, which is no domain of this organization');
+    await show(line, { ...options, samples: hasSamplePeople ? options.samples : 'none' }, signals.signal);
   }
   await stopped;
   const beginning = performance.now();
@@ -64,12 +69,13 @@ async function main(): Promise<number> {
 async function show(line: Line, { samples, slow, data }: StartOptions, signal: AbortSignal): Promise<void> {
   const size = () => ({ width: process.stdout.columns ?? 100, height: (process.stdout.rows ?? 50) - 1 });
   let tour: TourRow[] = [];
-  const fits = line.organization.settings.domains.some(({ name }) => name === 'corp.example');
-  if (samples === 'tour' && !fits) say('no tour: its mails are for corp.example, which is no domain of this organization');
-  if (samples === 'tour' && fits) {
+  // Events are asked for by who looks at them only: without a terminal the line has its machine to itself.
+  let tracking = terminal ? await listenToTracking(line.endpoints().amqp).catch(() => undefined) : undefined;
+  if (samples === 'tour') {
     say('sending the tour (--samples none leaves it out)');
     try {
-      const journeys = await runTour({ line, sinkDir: path.join(data, 'sink'), screen, slow, size: terminal ? size : undefined, signal });
+      const sinkDir = path.join(data, 'sink');
+      const journeys = await runTour({ line, sinkDir, screen, slow, size: terminal ? size : undefined, signal, tracking });
       if (signal.aborted) return;
       tour = journeys.map((journey) => rowOf(journey));
       const faults = journeys.flatMap((journey) => differences(journey).map((fault) => `${journey.sample.says}: ${fault}`));
@@ -78,17 +84,19 @@ async function show(line: Line, { samples, slow, data }: StartOptions, signal: A
       say(`the tour ended early: ${reasonOf(error)}`);
     }
   }
-  // Without a terminal nothing more is asked of the line: it has its machine to itself.
   if (!terminal) return;
   const depths = await stationDepths(line.endpoints, line.organization);
   while (!signal.aborted) {
     const stations = await depths.look();
     if (signal.aborted) break;
     const { width, height } = size();
-    screen.show(tableLines({ stations, tour }, width, height));
+    if (tracking === undefined || tracking.lost())
+      tracking = await listenToTracking(line.endpoints().amqp, tracking?.handled).catch(() => tracking);
+    const counted = stations.map((station) => ({ ...station, handled: tracking?.handled.get(station.takenBy) ?? 0 }));
+    screen.show(tableLines({ stations: counted, tour }, width, height));
     await pause(2_000, undefined, { signal }).catch(() => {});
   }
-  await depths.close();
+  await Promise.all([depths.close(), tracking?.close()]);
 }
 
 process.stdout.on('error', () => {}); // the reader is gone; the line still has to be stopped in order

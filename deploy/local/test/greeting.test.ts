@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { organizationOf } from '@mailrail/organization';
 import { greeting } from '../src/greeting.ts';
+import { knowsSamplePeople } from '../src/tour/samples.ts';
 
 const endpoints = () => ({
   ready: true,
@@ -25,7 +26,7 @@ test.each([
   ['acme.example', 'postmaster@acme.example', 'mailbox postmaster@acme.example'],
 ])('the lines to try under %s name people who are there', (domain, to, mailbox) => {
   const organization = organizationOf({ domains: [{ name: domain, type: 'authoritative' }], postmaster: `postmaster@${domain}` }).current();
-  const text = greeting({ endpoints, organization }, '/data');
+  const text = greeting({ endpoints, organization }, '/data', knowsSamplePeople(organization.settings));
   expect(text).toContain(`--to ${to}`);
   expect(text).toContain(mailbox);
   if (domain !== 'corp.example') expect(text).not.toContain('corp.example');

@@ -9,8 +9,13 @@ const all = {
   DIRECTORY_POLL_MS: '100',
 };
 
-test('the categorizer has all of it', () => {
-  expect(stageEnvironment('categorizer', all)).toEqual(all);
+test.each(['categorizer', 'translator', 'connectors/foreign.gwapi'])('%s has all of it', (stage) => {
+  expect(stageEnvironment(stage, all)).toEqual(all);
+});
+
+test('a gateway that looks recipients up has it, too', () => {
+  expect(stageEnvironment('gateway', all, { recipientCheck: true })).toEqual(all);
+  expect(stageEnvironment('router', all, { recipientCheck: true })).toEqual({ REDIS_URL: 'redis://' });
 });
 
 test.each(['gateway', 'router', 'store-driver.deliver', 'connectors/smtp.categorizer', 'sink'])(

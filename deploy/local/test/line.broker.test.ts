@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -40,8 +40,8 @@ afterAll(async () => {
   await redis.drop();
   await rm(dir, { recursive: true, force: true });
 });
-const start = (processes: 'one' | 'each', scale: [string, number][] = []): Promise<Line> =>
-  startLine({ data: dir, portBase: undefined, organization: undefined, directory: undefined, scale: new Map(scale), processes, env });
+const start = (processes: 'one' | 'each', scale: [string, number][] = [], say: (text: string) => void = () => {}): Promise<Line> =>
+  startLine({ data: dir, portBase: undefined, organization: undefined, directory: undefined, scale: new Map(scale), processes, env, say });
 
 /** What the server answers up to a line, heard within 10 s. */
 async function says(socket: Socket, text: string, end: RegExp): Promise<string> {
@@ -85,9 +85,9 @@ describe('each stage a process', () => {
     line = await start('each', [['mta', 2]]);
   }, 120_000);
 
-  test('the categorizer alone knows how directory servers are asked', () => {
+  test('those alone who ask the directory know how', () => {
     const knows = Object.entries(line.endpoints().pids).filter(([, pid]) => /LDAP_PASSWORD|DIRECTORY_URL/.test(environmentOf(pid)));
-    expect(knows.map(([name]) => name)).toEqual(['categorizer']);
+    expect(knows.map(([name]) => name)).toEqual(['categorizer', 'translator']);
     expect(environmentOf(line.endpoints().infrastructure['sink'] ?? 0)).not.toMatch(/LDAP_PASSWORD|DIRECTORY_URL/);
   });
 
@@ -168,6 +168,26 @@ test('all stages in one process carry the same tour', async () => {
     await tourEndsWell(line);
   } finally {
     await line.stop();
+  }
+}, 120_000);
+
+test('a port that another program takes while the stages start is replaced', async () => {
+  const heard: string[] = [];
+  const thief = createServer();
+  const steal = (text: string) => {
+    heard.push(text);
+    if (!text.startsWith('starting') || !text.includes('stages') || thief.listening) return;
+    const { smtp } = JSON.parse(readFileSync(path.join(dir, 'ports.json'), 'utf8'));
+    thief.listen(smtp, '127.0.0.1');
+  };
+  const line = await start('one', [], steal);
+  try {
+    const { port } = thief.address() as AddressInfo; // a TCP server's
+    expect(heard).toContainEqual(expect.stringContaining(`another program took port ${port}`));
+    expect(new URL(line.endpoints().smtp).port).not.toBe(String(port));
+  } finally {
+    await line.stop();
+    thief.close();
   }
 }, 120_000);
 

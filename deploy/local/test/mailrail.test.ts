@@ -90,6 +90,7 @@ describe('address', () => {
     expect(stdout).toContain('IMCEANOTES-Ada+20Ex_Acme+40DOM@corp.example\n');
     expect(stdout).toContain('dda:NOTES=Ada Ex/Acme(a)DOM;');
     expect(stdout).toContain('no entry has this address');
+    expect(stdout).toContain('encapsulated: neither the directory nor a template knows it');
   });
   test('says what the directory has', async () => {
     const { stdout } = await mailrail('address', '--data', data, '--json', 'ada@corp.example');

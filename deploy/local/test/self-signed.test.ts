@@ -14,8 +14,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-test('a certificate of its own for localhost, which verifies itself', () => {
-  const { cert } = selfSigned(Date.now());
+test('a certificate of its own for localhost, which verifies itself', async () => {
+  const { cert } = await selfSigned(Date.now());
   const certificate = new X509Certificate(cert);
   expect(certificate.verify(certificate.publicKey)).toBe(true);
   expect(certificate.checkIssued(certificate)).toBe(true);
@@ -24,11 +24,11 @@ test('a certificate of its own for localhost, which verifies itself', () => {
   expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1');
   expect(certificate.checkIP('::1')).toBe('::1');
   expect(certificate.checkHost('corp.example')).toBeUndefined();
-  expect(selfSigned(Date.now()).cert).not.toBe(cert);
+  expect((await selfSigned(Date.now())).cert).not.toBe(cert);
 });
 
 test('a client that is told to trust it takes it; one that is not does not', async () => {
-  const { key, cert } = selfSigned(Date.now());
+  const { key, cert } = await selfSigned(Date.now());
   const server = createServer({ key, cert }, (socket) => socket.end());
   server.on('tlsClientError', () => {}); // the client that does not trust it
   server.listen(0, '127.0.0.1');
@@ -67,7 +67,7 @@ test.each([
   [
     'of another key',
     async (files: { cert: string; key: string }) => {
-      await writeFile(files.key, selfSigned(Date.now()).key);
+      await writeFile(files.key, (await selfSigned(Date.now())).key);
       return certificateOf(dir);
     },
   ],

@@ -50,8 +50,19 @@ test('the way of a mail over all logs, in the order of time', async () => {
   expect(lines.map(({ stage }) => stage)).toEqual(['gateway', 'translator', 'categorizer']);
   expect(timeline(lines)).toEqual([
     '       0 ms  gateway #1                 gateway.accepted            recipients=2',
-    '       5 ms  translator #1              done          2.5 ms  recipients=2',
-    '      20 ms  categorizer #2             transient     2.5 ms  attempt=2 recipients=2: directory: down',
+    '       3 ms  translator #1              done          2.5 ms  recipients=2',
+    '      18 ms  categorizer #2             transient     2.5 ms  attempt=2 recipients=2: directory: down',
+  ]);
+});
+
+test('a stage that has its confirms after the next one is done still comes before it', () => {
+  const of = (at: number, stage: string, settledMs?: number) => ({ at, stage, event: 'mail.handled', outcome: 'done', settledMs });
+  const lines = timeline([of(1_000, 'gateway'), of(1_042, 'store-driver.deliver', 2), of(1_048, 'categorizer', 26), of(1_060, 'mta', 1)]);
+  expect(lines.map((line) => line.split(/ +/).slice(1, 4).join(' '))).toEqual([
+    '0 ms gateway',
+    '22 ms categorizer',
+    '40 ms store-driver.deliver',
+    '59 ms mta',
   ]);
 });
 

@@ -3,6 +3,7 @@ import type { BodyFiles, TemporaryFile } from './body-files.ts';
 import { type Disk, writeAll, writeAllLater } from './disk.ts';
 import type { Place } from './layout.ts';
 import type { ContentWriter, Stored } from './port.ts';
+import { chunkBytes, readLater } from './read-file.ts';
 import { storeError } from './store-error.ts';
 
 /** So much is kept in memory before a file is opened; most mail never gets there and takes the short way of `put`. */
@@ -75,6 +76,18 @@ export function contentWriter(bodies: BodyFiles, disk: Disk, place: Place): Cont
       spilling ??= spill();
       return waitingBytes >= fullBytes ? spilling : undefined;
     },
+    async *readBack() {
+      await spilling;
+      if (failure !== undefined) throw storeError(failure.error, 'storing a body');
+      if (file !== undefined) {
+        try {
+          yield* fileParts(disk, file.path);
+        } catch (error) {
+          throw storeError(error, 'reading a body back');
+        }
+      }
+      yield* waiting;
+    },
     async commit() {
       if (state !== 'open') throw new Error('the writer is closed');
       state = 'committed';
@@ -102,6 +115,16 @@ export function contentWriter(bodies: BodyFiles, disk: Disk, place: Place): Cont
       file?.discard();
     },
   };
+}
+
+async function* fileParts(disk: Disk, path: string): AsyncGenerator<Uint8Array> {
+  const fd = disk.open(path);
+  try {
+    const sizeBytes = disk.size(fd);
+    for (let at = 0; at < sizeBytes; at += chunkBytes) yield await readLater(disk, fd, at, Math.min(chunkBytes, sizeBytes - at));
+  } finally {
+    disk.close(fd);
+  }
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

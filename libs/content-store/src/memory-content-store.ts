@@ -48,6 +48,10 @@ export function memoryContentStore(now: () => number = Date.now): MemoryContentS
         pieces.push(chunk);
         return undefined;
       },
+      async *readBack() {
+        answering();
+        yield* pieces;
+      },
       async commit() {
         close();
         return put(key, pieces);

@@ -16,6 +16,11 @@ export interface ContentWriter {
    * @returns a promise when the writer wants its caller to wait (back-pressure), else `undefined`. It never rejects.
    */
   write(chunk: Uint8Array): Promise<void> | undefined;
+  /**
+   * The bytes that were written so far, before any commit, for whoever knows only at their end what goes in front of them. Optional:
+   * a store that cannot read what it has not committed leaves it out. @throws ContentStoreError while reading.
+   */
+  readBack?(): AsyncIterable<Uint8Array>;
   /** Makes the bytes durable (file and folder flushed). @throws ContentStoreError `unavailable` when that failed or is not known. */
   commit(): Promise<Stored>;
   /** Forgets the bytes. Harmless when repeated and after a commit that failed. */

@@ -115,6 +115,21 @@ export function contentStoreSuite(name: string, open: () => OpenStore): void {
       ).toBe(true);
     });
 
+    withStore('what is written can be read back before the commit, where the store can do that', async ({ store }) => {
+      for (const size of [0, 10, 1_000_000]) {
+        const writer = store.writer({ rootId: idAt(Date.now()), form: 'internet.unchecked' });
+        const whole = Buffer.alloc(size, 'abcdefghij');
+        for (let at = 0; at < size; at += 70_001) await writer.write(whole.subarray(at, at + 70_001));
+        if (writer.readBack === undefined) return writer.abort();
+        const parts: Uint8Array[] = [];
+        for await (const part of writer.readBack()) parts.push(part);
+        expect(Buffer.concat(parts).equals(whole)).toBe(true);
+        await writer.abort();
+      }
+      expect(await store.sweep(Number.POSITIVE_INFINITY)).toBe(0);
+      return undefined;
+    });
+
     withStore('nothing is there before the commit, nor after an abort', async ({ store }) => {
       const key = { rootId: idAt(Date.now()), form: 'internet' };
       const { ref } = await store.put({ rootId: idAt(Date.now()), form: 'internet' }, bytes('x'));

@@ -39,6 +39,16 @@ export const Content = z.object({
 });
 export type Content = z.output<typeof Content>;
 
+/** What a copy's content is, other than what came in, since its recipients' systems want it so. */
+export const ContentForm = z.object({
+  without: z
+    .array(z.enum(['tnef', 'html']))
+    .min(1)
+    .optional(), // parts that are left out of `content`
+  transfer: z.literal('7bit').optional(), // to be sent so, whatever the peer says it takes (RFC 6152 §3)
+});
+export type ContentForm = z.output<typeof ContentForm>;
+
 /** Where a mail entered, and how far it is to be trusted (S1, S7). */
 export const Origin = z.object({
   gateway: z.string().max(64),
@@ -51,6 +61,14 @@ export const Origin = z.object({
   trust: z.enum(['inside', 'outside']),
 });
 export type Origin = z.output<typeof Origin>;
+
+/** RFC 2852: when a mail is to be delivered, and what is to happen when it is not: it is returned, or its sender told of the delay. */
+export const DeliverBy = z.object({
+  at: z.int(), // milliseconds since the epoch
+  mode: z.enum(['return', 'notify']),
+  trace: z.boolean(),
+});
+export type DeliverBy = z.output<typeof DeliverBy>;
 
 /** What every mail on the bus carries, from the first station to the last. */
 export const envelope = {
@@ -71,6 +89,10 @@ export const envelope = {
   faults: z.int().min(0).optional(), // times a handler threw on it
   dueAt: z.int().optional(), // not before, milliseconds since the epoch
   expiresAt: z.int(), // milliseconds since the epoch
+  heldUntil: z.int().optional(), // its sender wanted it held so long (RFC 4865); milliseconds since the epoch
+  deliverBy: DeliverBy.optional(),
+  priority: z.int().min(-9).max(9).optional(), // RFC 6710
+  requireTls: z.boolean().optional(), // RFC 8689: over verified TLS to hosts that heed it, too, or not at all
   delayReported: z.boolean(),
   lastReason: z.string().max(500).optional(),
   expandedVia: z.array(z.string().max(300)).max(32), // groups this mail came through (R14)
@@ -85,3 +107,8 @@ export const envelope = {
 
 export const Envelope = z.object(envelope);
 export type Envelope = z.output<typeof Envelope>;
+
+/** Since when a mail is under way, for delays and expiry: it came, or its sender let it go. Milliseconds since the epoch. */
+export function underWaySince({ origin, heldUntil = 0 }: Pick<Envelope, 'origin' | 'heldUntil'>): number {
+  return Math.max(origin.at, heldUntil);
+}

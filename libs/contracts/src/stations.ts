@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Address, type Envelope, envelope, Recipient } from './mail.ts';
+import { Address, ContentForm, type Envelope, envelope, Recipient } from './mail.ts';
 import { type Contract, contract, type EncodedMail, writerOf } from './versions.ts';
 
 // One contract per station, growing along the line. What an old reader cannot read is a new version beside the old one, and
@@ -72,6 +72,7 @@ const categorized = {
   categorizedAt: z.int(),
   targetSite: z.string().max(64).optional(),
   targetServer: z.string().max(64).optional(),
+  contentForm: ContentForm.optional(),
 };
 /** Step 7: resolved, not for a mailbox here. With `targetSite` the recipients live at another site of the organization. */
 export const CategorizedMail = contract('aq.post-categorization', 1, z.object(categorized));

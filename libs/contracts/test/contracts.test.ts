@@ -72,6 +72,8 @@ describe('what a contract refuses', () => {
     ['an identity that is none', { rootId: 'x' }],
     ['33 groups deep', { expandedVia: Array.from({ length: 33 }, () => 'CN=x') }],
     ['attempt 0', { attempt: 0 }],
+    ['a priority of ten', { priority: 10 }],
+    ['a time without a mode', { deliverBy: { at: 1, trace: false } }],
   ])('%s', (_name, change) => {
     expect(schema.safeParse({ ...good, ...change }).success).toBe(false);
     expect(schema.safeParse(good).success).toBe(true);

@@ -3,7 +3,7 @@ import { dnKey } from './dn.ts';
 import { matches, parseFilter } from './filter.ts';
 import type { Attributes } from './ldif.ts';
 import type { Answer, Entry } from './port.ts';
-import { indexKey } from './x400.ts';
+import { indexKey } from './index-key.ts';
 
 /** An entry with the attributes a filter may ask for. */
 export interface Listed {

@@ -34,6 +34,8 @@ export interface EntryProfile {
   readonly reportToOwner: readonly string[]; // boolean
   readonly reportToOriginator: readonly string[]; // boolean
   readonly replyToOriginator: readonly string[]; // boolean; FALSE suppresses automatic replies
+  readonly richText: readonly string[]; // boolean
+  readonly bodyFormat: readonly string[]; // flags of PidTagSendInternetEncoding
   readonly acceptFrom: readonly string[]; // DNs
   readonly rejectFrom: readonly string[]; // DNs
   readonly acceptMembersOf: readonly string[]; // DNs
@@ -76,6 +78,8 @@ export const activeDirectory: EntryProfile = {
   reportToOwner: ['reportToOwner'],
   reportToOriginator: ['reportToOriginator'],
   replyToOriginator: ['oOFReplyToOriginator'],
+  richText: ['mAPIRecipient'],
+  bodyFormat: ['internetEncoding'],
   acceptFrom: ['authOrig'],
   rejectFrom: ['unauthOrig'],
   acceptMembersOf: ['dLMemSubmitPerms'],

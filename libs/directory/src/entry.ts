@@ -22,21 +22,24 @@ export function entryOf(dn: string, attributes: Attributes, given: EntryProfile 
   const classes = new Set(read.all(['objectclass']).map((name) => name.toLowerCase()));
   const is = (names: readonly string[]) => names.some((name) => classes.has(name));
 
-  const { addresses, primary } = addressesOf(read, profile, warnings);
+  const { addresses, primary, isFromMail } = addressesOf(read, profile, warnings);
   const targetAddress = targetOf(read.one(profile.targetAddress), warnings);
   const homeMdb = read.dn(profile.homeMdb);
   const homeServerName = read.one(profile.homeServerName);
   const homeServer = homeServerName === undefined ? (homeMdb === undefined ? undefined : serverInDn(homeMdb)) : lastPart(homeServerName);
   const legacyDn = read.one(profile.legacyDn);
   const nickname = read.one(profile.nickname);
-  const hasMail = addresses.length > 0 || nickname !== undefined || targetAddress !== undefined;
+  const hasHome = homeMdb !== undefined || homeServerName !== undefined;
+  // People write into `mail` what they like: it makes nothing mail-enabled, as it did not in Exchange.
+  const mailAlone = isFromMail && nickname === undefined && targetAddress === undefined && !hasHome;
+  const hasMail = !mailAlone && (addresses.length > 0 || nickname !== undefined || targetAddress !== undefined);
 
   const kind = ((): Entry['kind'] => {
     if (is(profile.classes.queryGroup)) return hasMail ? 'query-group' : 'other';
     if (is(profile.classes.group)) return hasMail ? 'group' : 'other';
     if (!hasMail) return 'other';
     if (is(profile.classes.contact)) return 'contact';
-    if (homeMdb !== undefined || homeServerName !== undefined) return 'mailbox';
+    if (hasHome) return 'mailbox';
     return targetAddress === undefined ? 'other' : 'mail-user';
   })();
 
@@ -59,6 +62,7 @@ export function entryOf(dn: string, attributes: Attributes, given: EntryProfile 
       requireAuthentication: read.boolean(profile.requireAuthentication) ?? false,
     },
   };
+  if (mailAlone) entry.mailAlone = true;
   put(entry, 'displayName', read.one(profile.displayName));
   put(entry, 'nickname', nickname);
   put(entry, 'givenName', read.one(profile.givenName));
@@ -75,10 +79,19 @@ export function entryOf(dn: string, attributes: Attributes, given: EntryProfile 
   put(entry, 'filterBase', read.dn(profile.filterBase));
   put(entry, 'expansionServer', mapped(read.one(profile.expansionServer), lastPart));
   put(entry, 'managedBy', read.dn(profile.managedBy));
+  put(entry, 'richText', read.boolean(profile.richText));
+  put(entry, 'bodyFormat', mapped(read.number(profile.bodyFormat), bodyFormatOf));
   put(entry.restrictions, 'maxReceiveKb', read.number(profile.maxReceiveKb));
   put(entry.restrictions, 'maxSendKb', read.number(profile.maxSendKb));
   put(entry.restrictions, 'maxRecipients', read.number(profile.maxRecipients));
   return { entry, warnings };
+}
+
+/** The flags of PidTagSendInternetEncoding: without ENCODING_PREFERENCE they are no wish, without ENCODING_MIME they ask for plain text. */
+function bodyFormatOf(flags: number): 'plain' | 'as-sent' | undefined {
+  const [preference, mime, formatted] = [0x2_0000, 0x4_0000, 0x18_0000];
+  if ((flags & preference) === 0) return undefined;
+  return (flags & mime) === 0 || (flags & formatted) === 0 ? 'plain' : 'as-sent';
 }
 
 /** The identity of an entry whose directory gives none: a digest of its DN. */
@@ -90,9 +103,14 @@ export function idOfDn(dn: string): string {
  * Proxy addresses, the primary SMTP address first. The primary has an upper-case prefix; where none has, it is the mail
  * attribute's, or the first.
  */
-function addressesOf(read: Reader, profile: EntryProfile, warnings: string[]): { addresses: string[]; primary: string | undefined } {
+function addressesOf(
+  read: Reader,
+  profile: EntryProfile,
+  warnings: string[],
+): { addresses: string[]; primary: string | undefined; isFromMail: boolean } {
   const addresses: string[] = [];
   let primary: string | undefined;
+  let isFromMail = false; // nothing else is known
   for (const proxy of read.every(profile.addresses)) {
     const colon = proxy.indexOf(':');
     const prefix = proxy.slice(0, Math.max(0, colon));
@@ -116,12 +134,13 @@ function addressesOf(read: Reader, profile: EntryProfile, warnings: string[]): {
     const mail = read.one(profile.mailbox);
     const fromMail = mail !== undefined && parseMailbox(mail) !== undefined ? smtpAddress(mail) : undefined;
     if (mail !== undefined && fromMail === undefined) warnings.push(`${written(profile.mailbox)}: no mail address`);
+    isFromMail = fromMail !== undefined && addresses.length === 0;
     if (fromMail !== undefined && smtp.length === 0) addresses.push(fromMail);
     primary = fromMail !== undefined && (smtp.length === 0 || smtp.includes(fromMail)) ? fromMail : smtp[0];
     if (primary !== undefined && smtp.length > 0) warnings.push(`${written(profile.addresses)}: no primary SMTP address`);
   }
-  if (primary === undefined) return { addresses, primary };
-  return { addresses: [primary, ...addresses.filter((address) => address !== primary)], primary };
+  if (primary === undefined) return { addresses, primary, isFromMail };
+  return { addresses: [primary, ...addresses.filter((address) => address !== primary)], primary, isFromMail };
 }
 
 /** A target without a type is an SMTP address, as people write it; what is no address at all is none. */
@@ -247,6 +266,6 @@ function put<Target extends object, Key extends keyof Target>(
 ): void {
   if (value !== undefined) target[key] = value;
 }
-function mapped(value: string | undefined, map: (value: string) => string): string | undefined {
+function mapped<From, To>(value: From | undefined, map: (value: From) => To): To | undefined {
   return value === undefined ? undefined : map(value);
 }

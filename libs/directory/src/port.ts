@@ -52,6 +52,7 @@ export interface Entry {
   initials?: string;
   primary?: string; // primary SMTP address, typed
   addresses: string[]; // every proxy address, typed, primary first
+  mailAlone?: true; // not mail-enabled, and has its address in `mail` alone: it takes nobody's address away
   legacyDn?: string; // legacyExchangeDN
   targetAddress?: string; // typed; everything goes there
   homeMdb?: string;
@@ -68,6 +69,8 @@ export interface Entry {
   reportToOwner: boolean;
   reportToOriginator: boolean;
   suppressOof: boolean; // oOFReplyToOriginator is FALSE
+  richText?: boolean; // mAPIRecipient: whether rich text (winmail.dat) can be read there
+  bodyFormat?: 'plain' | 'as-sent'; // internetEncoding, where it is a wish at all
   restrictions: {
     acceptFrom: string[]; // authOrig, DNs
     rejectFrom: string[]; // unauthOrig

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { dnKey, isDeletedDn, orderedX400, parseDn, serverInDn } from '../src/index.ts';
+import { orderedX400 } from '@mailrail/mail';
+import { dnKey, isDeletedDn, parseDn, serverInDn } from '../src/index.ts';
 
 describe('dnKey', () => {
   const same: [name: string, ...dns: string[]][] = [

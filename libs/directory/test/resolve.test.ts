@@ -101,7 +101,25 @@ const rows: Record<string, Row[]> = {
       name: 'postmaster at another domain of ours',
       entries: [box('postmaster')],
       to: ['postmaster@corp.example', 'postmaster@shared.example'],
-      is: ['here: postmaster', 'on: postmaster@shared.example'],
+      is: ['here: postmaster', 'merged: 1'],
+    },
+    {
+      name: 'postmaster of a shared domain is found',
+      entries: [box('postmaster')],
+      to: ['Postmaster@shared.example'],
+      is: ['here: postmaster'],
+    },
+    {
+      name: 'a shared domain with a postmaster of its own',
+      entries: [box('postmaster'), box('pat', { addresses: [at('pat'), 'SMTP:postmaster@shared.example'] })],
+      to: ['postmaster@shared.example'],
+      is: ['here: pat'],
+    },
+    {
+      name: 'postmaster of a domain that is only relayed is there',
+      entries: [box('postmaster')],
+      to: ['postmaster@relay.example'],
+      is: ['on: postmaster@relay.example'],
     },
     { name: 'nobody is postmaster', to: ['SMTP:postmaster'], is: ['5.1.1 postmaster'] },
     {

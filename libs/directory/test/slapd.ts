@@ -1,10 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { waitFor } from '@mailrail/testing';
+import { freePorts, waitFor } from '@mailrail/testing';
 import { type Guarded, guarded } from './guarded.ts';
 import { fixture } from './fixture.ts';
 import { ensureInstalled } from './install.ts';
@@ -85,7 +85,7 @@ syncprov-checkpoint 1000 5
   const program = path.join(dir, 'slapd');
   await copyFile('/usr/sbin/slapd', program);
   await run(program, ['-T', 'add', '-q', '-f', conf, '-l', options.ldif]);
-  const [port, securePort] = await freePorts(2);
+  const [port, securePort] = await freePorts([0, 0]);
   let server: Guarded;
   const start = async () => {
     const urls = `ldap://127.0.0.1:${port}/ ldaps://127.0.0.1:${securePort}/`;
@@ -114,23 +114,6 @@ syncprov-checkpoint 1000 5
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            resolve(typeof address === 'object' && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 export function accepts(port: number, host = '127.0.0.1'): Promise<boolean> {

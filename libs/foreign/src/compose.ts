@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { formatDateTime, oneLine } from '@mailrail/mail';
 import MailComposer from 'nodemailer/lib/mail-composer';
+import type Mail from 'nodemailer/lib/mailer';
 import type { TranslateContext, Translated } from './foreign-file.ts';
 import { withCrlf, withLineFeeds } from './line-ends.ts';
 
@@ -15,6 +16,7 @@ export interface ComposedFile {
   type?: string; // by its name when absent
   /** At once, or in pieces when they are asked for: what is encoded in a large file is never decoded as a whole. */
   bytes: Buffer | (() => Iterable<Buffer>);
+  cid?: string; // what HTML names it by, without angle brackets: it is shown inside the message then
 }
 
 /** The bytes of a text and how they are read, for texts that may be long: then they are never one string. */
@@ -42,6 +44,7 @@ export interface Composition {
   /** What has no field of its own: `X-Foreign-*`, in order. */
   kept: readonly { name: string; value: string }[];
   text: string | TextBytes;
+  html?: string; // the same for those who can show it
   files: readonly ComposedFile[];
 }
 
@@ -55,6 +58,9 @@ const pieceBytes = 57 * 1_024; // whole lines of base64
  */
 export async function compose(composition: Composition, context: TranslateContext): Promise<Translated> {
   const { rootId, hostname, at, mailbox } = context;
+  const { from, sender, to, cc, replyTo = [], receiptTo } = composition;
+  const named = [from, sender, ...to, ...cc, ...replyTo, receiptTo].flatMap((one) => (one === undefined ? [] : [one.address]));
+  await context.prepare?.(named);
   const shown = ({ address, name }: HeaderAddress) => ({ name: oneLine(name ?? '', 200), address: mailbox(address) });
   const field = (key: string, value: string | undefined) =>
     value === undefined ? [] : [{ key, value: oneLine(value, maxFieldCharacters) }];
@@ -76,11 +82,12 @@ export async function compose(composition: Composition, context: TranslateContex
       ...field('Auto-Submitted', composition.isAutomatic === true ? 'auto-generated' : undefined),
       ...composition.kept.flatMap(({ name, value }) => field(name, value)),
     ],
-    ...textOfMessage(composition.text),
-    attachments: composition.files.map(({ name, type, bytes }) => ({
+    ...body(composition),
+    attachments: composition.files.map(({ name, type, bytes, cid }) => ({
       filename: oneLine(name, 200),
       content: Readable.from(typeof bytes === 'function' ? bytes() : pieces(bytes)), // a large file is never encoded as one
-      ...(type === undefined ? {} : { contentType: type }),
+      ...(type === undefined ? {} : { contentType: oneLine(type, 200) }),
+      ...(cid === undefined ? {} : { cid: oneLine(cid, 200) }),
     })),
     baseBoundary: rootId.replaceAll('-', ''),
     newline: '\r\n',
@@ -93,16 +100,16 @@ export async function compose(composition: Composition, context: TranslateContex
 }
 
 /** Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size. */
-function textOfMessage(text: string | TextBytes) {
-  if (typeof text === 'string') {
-    return text.length > longText
-      ? { text: { content: Readable.from(pieces(withCrlf(Buffer.from(text)))) }, textEncoding: 'base64' as const }
-      : { text };
+function body({ text, html }: Composition): Pick<Mail.Options, 'text' | 'html' | 'textEncoding'> {
+  const textLength = typeof text === 'string' ? text.length : text.bytes.length;
+  if (textLength + (html?.length ?? 0) <= longText) {
+    const whole = typeof text === 'string' ? text : text.decode(withLineFeeds(text.bytes));
+    return { text: whole, ...(html === undefined ? {} : { html }) };
   }
-  const { bytes, decode } = text;
-  return bytes.length > longText
-    ? { text: { content: Readable.from(textPieces(text)) }, textEncoding: 'base64' as const }
-    : { text: decode(withLineFeeds(bytes)) };
+  const inPieces = (long: string | TextBytes) => ({
+    content: Readable.from(typeof long === 'string' ? pieces(withCrlf(Buffer.from(long))) : textPieces(long)),
+  });
+  return { text: inPieces(text), ...(html === undefined ? {} : { html: inPieces(html) }), textEncoding: 'base64' };
 }
 
 /** Whole lines together, so that no letter is cut in two; a line longer than a piece is one. */

@@ -73,8 +73,10 @@ export interface TranslateContext {
   rootId: string;
   at: number; // milliseconds since the epoch: when the gateway took it
   hostname: string;
-  /** A typed address as a mailbox that may stand in a header: itself, or encapsulated. */
+  /** A typed address as a mailbox that may stand in a header: itself, by the directory or a template, or encapsulated. */
   mailbox: (address: string) => string;
+  /** Looks up what `mailbox` will be asked for; without it only what needs no directory is known. Rejects when nobody answers. */
+  prepare?: (addresses: readonly string[]) => Promise<void>;
 }
 
 /** An Internet message, header block first, CRLF line ends, in pieces. */

@@ -1,6 +1,7 @@
 import { type ContentStore, ContentStoreError } from '@mailrail/content-store';
 import type { Content } from '@mailrail/contracts';
 import { type Conversion, converted } from './convert-8bit.ts';
+import { convertedBinary } from './convert-binary.ts';
 
 /** The bytes of one mail on their way out: in one piece when small, else chunk by chunk from the store. */
 export type Body = { kind: 'bytes'; bytes: Buffer } | { kind: 'chunks'; open: () => AsyncIterable<Uint8Array> };
@@ -27,6 +28,12 @@ export function relayedBytes({ sizeBytes, relayOffset }: Content): number {
 export function convertedBody(store: ContentStore, content: Content, plan: Conversion): Body {
   const start = content.relayOffset + plan.bodyStart;
   return { kind: 'chunks', open: () => converted(plan, counted(store.read(content.ref, { start }), content.sizeBytes - start)) };
+}
+
+/** The same for a binary message: every part encoded that is not yet. */
+export function convertedBinaryBody(store: ContentStore, content: Content): Body {
+  const { ref, relayOffset } = content;
+  return { kind: 'chunks', open: () => convertedBinary(counted(store.read(ref, { start: relayOffset }), relayedBytes(content))) };
 }
 
 /** A body that ends early must not be sent as if it were whole. */

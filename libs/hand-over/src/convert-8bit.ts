@@ -1,3 +1,4 @@
+import { fieldsOf, valueOf } from './part-header.ts';
 import { QuotedPrintable } from './quoted-printable.ts';
 
 /** The header block as it is sent, and where the text that becomes quoted-printable begins. */
@@ -24,13 +25,9 @@ export function planConversion(head: Buffer): Conversion | { reason: string } {
   const block = head.subarray(0, bodyStart);
   if (block.some((byte) => byte > 0x7f)) return { reason: 'its header fields hold 8-bit text' };
 
-  const fields = block
-    .toString('latin1')
-    .split(/\r\n(?![ \t])/)
-    .filter((field) => field !== '')
-    .map((text) => ({ text, name: /^([!-9;-~]+)[ \t]*:/.exec(text)?.[1]?.toLowerCase() }));
-  if (fields.some(({ name }) => name === undefined)) return { reason: 'its header block is malformed' };
-  const signed = fields.find(({ name = '' }) => signature.test(name));
+  const fields = fieldsOf(block);
+  if (fields.some(({ name }) => name === '')) return { reason: 'its header block is malformed' };
+  const signed = fields.find(({ name }) => signature.test(name));
   if (signed !== undefined) return { reason: `it would break the ${signed.name}` };
 
   const types = fields.filter(({ name }) => name === 'content-type');
@@ -48,6 +45,26 @@ export function planConversion(head: Buffer): Conversion | { reason: string } {
   return { header: Buffer.from(lines.join('\r\n'), 'latin1'), bodyStart };
 }
 const newEncoding = 'Content-Transfer-Encoding: quoted-printable';
+
+/**
+ * Whether a message that came as BINARYMIME may be made one for a peer without (RFC 3030 §3): not where a signature would break, nor
+ * where its own header block holds 8-bit text.
+ *
+ * @param head the beginning of the message as relayed, at most `maxConvertibleHeaderBytes`.
+ * @returns why not, undefined when it may.
+ */
+export function planBinary(head: Buffer): { reason: string } | undefined {
+  const end = head.indexOf('\r\n') === 0 ? 2 : head.indexOf('\r\n\r\n') + 4;
+  if (end === 3) return { reason: 'its header block has no end in sight' }; // not found, and four
+  const fields = fieldsOf(head.subarray(0, end));
+  if (head.subarray(0, end).some((byte) => byte > 0x7f)) return { reason: 'its header fields hold 8-bit text' };
+  const signed = fields.find(({ name }) => signature.test(name));
+  if (signed !== undefined) return { reason: `it would break the ${signed.name}` };
+  const type = valueOf(fields, 'content-type') ?? '';
+  if (/^(?:multipart\/(?:signed|encrypted)|application\/(?:x-)?pkcs7-mime)\b/i.test(type))
+    return { reason: 'it would break the signature' };
+  return undefined;
+}
 
 /** The converted message, chunk by chunk. */
 export async function* converted(plan: Conversion, body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {

@@ -1,6 +1,6 @@
-import type { Recipient, RoutedMail } from '@mailrail/contracts';
+import { type Recipient, type RoutedMail, underWaySince, progressOf } from '@mailrail/contracts';
 import type { Count, Ledger } from '@mailrail/ledger';
-import { smtpMailbox } from '@mailrail/mail';
+import { oneLine, smtpMailbox } from '@mailrail/mail';
 import { type Outcome, poison, transient } from '@mailrail/pipeline';
 import type { BackoffSchedule, DestinationState } from './destination-state.ts';
 import { claim, effectKey, encode, interrupted } from './effects.ts';
@@ -43,7 +43,9 @@ const timerSlackMs = 50;
 /** When the mail's own time is over: its sender is to be told that it is late, or that it ends here. */
 function hurryAt(mail: RoutedMail, delayReportAfterMs: number): number {
   const told = mail.delayReported || mail.sender === null;
-  return timerSlackMs + (told ? mail.expiresAt : Math.min(mail.expiresAt, mail.origin.at + delayReportAfterMs));
+  if (told) return timerSlackMs + mail.expiresAt;
+  const by = mail.deliverBy?.mode === 'notify' ? mail.deliverBy.at : Number.POSITIVE_INFINITY;
+  return timerSlackMs + Math.min(mail.expiresAt, by, underWaySince(mail) + delayReportAfterMs);
 }
 
 /**
@@ -114,8 +116,12 @@ async function send(
         sender: mail.sender === null ? null : (smtpMailbox(mail.sender) ?? null),
         recipients: addressed.map(({ recipient, mailbox }) => ({ mailbox, notify: recipient.notify, orcpt: recipient.orcpt })),
         content: mail.content,
+        transfer: mail.contentForm?.transfer,
         envid: mail.envid,
         ret: mail.ret,
+        priority: mail.priority,
+        deliverBy: mail.deliverBy,
+        requireTls: mail.requireTls,
         site: {
           rootId: mail.rootId,
           mailId: mail.mailId,
@@ -131,7 +137,7 @@ async function send(
       }
       if (sent.kind === 'answered' && sent.trouble === undefined && sent.hurried !== true) answered();
       const mta = sent.kind === 'answered' ? sent.peer.mta : undefined;
-      for (const [at, { recipient }] of addressed.entries()) fates.push({ recipient, fate: fateOf(sent, at, mta) });
+      for (const [at, { recipient }] of addressed.entries()) fates.push({ recipient, fate: fateOf(sent, at, mta, mail) });
     }
   }
   for (const { recipient, like } of twins) {
@@ -176,7 +182,12 @@ function addressable(mail: RoutedMail, open: readonly Recipient[]) {
   return { addressed, rejected };
 }
 
-function fateOf(sent: Exclude<Sent, { kind: 'no-content' }>, at: number, mta: string | undefined): Fate['fate'] {
+function fateOf(
+  sent: Exclude<Sent, { kind: 'no-content' }>,
+  at: number,
+  mta: string | undefined,
+  { deliverBy }: Pick<RoutedMail, 'deliverBy'>,
+): Fate['fate'] {
   if (sent.kind === 'unreachable') return { kind: 'deferred', reason: sent.reason };
   if (sent.kind === 'undeliverable') {
     return { kind: 'refused', code: 0, status: sent.status, reason: sent.reason, reply: undefined, mta: undefined };
@@ -184,7 +195,7 @@ function fateOf(sent: Exclude<Sent, { kind: 'no-content' }>, at: number, mta: st
   const answer: Answer = sent.answers[at] ?? { kind: 'unknown', reason: 'the session gave no answer for this recipient' };
   switch (answer.kind) {
     case 'accepted':
-      return { ...answer, mta: sent.peer.mta, dsn: sent.peer.dsn };
+      return { ...answer, mta: sent.peer.mta, dsn: sent.peer.dsn && (sent.peer.keepsTime || deliverBy === undefined) };
     case 'refused': {
       const { kind, code, status, reason, reply } = answer;
       return { kind, code, status, reason, reply, mta: reply === undefined ? undefined : mta };
@@ -208,6 +219,10 @@ async function record(deps: HandOverDeps, mail: RoutedMail, fates: readonly Fate
       if (as === 'repeated') continue;
       const count: { count?: Count } = fate.kind === 'accepted' ? { count: { field: 'handedOver', by: 1 } } : {};
       final.push({ key, outcome: encode(fate, recipient.id), ...count });
+      if (fate.kind === 'accepted') {
+        const told = { state: 'handed-over' as const, status: fate.status, detail: oneLine(`${fate.mta}: ${fate.reply}`) };
+        final.push(...progressOf(mail, [recipient], told));
+      }
     } else if (fate.kind !== 'held') again.push(recipient);
   }
   const [told] = await Promise.all([final.length === 0 ? true : deps.ledger.complete(final), withdraw(deps, mail, again)]);

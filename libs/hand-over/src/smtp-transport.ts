@@ -1,9 +1,9 @@
 import { type ContentStore, ContentStoreError } from '@mailrail/content-store';
 import { oneLine, replyOutcome } from '@mailrail/mail';
 import type { OutgoingMail, OutgoingRecipient, RecipientAnswer, SiteParameters } from '@mailrail/smtp';
-import { type Body, convertedBody, relayedBody, relayedBytes } from './body.ts';
-import { maxConvertibleHeaderBytes, planConversion } from './convert-8bit.ts';
-import { fit, type Misfit } from './fit.ts';
+import { type Body, convertedBinaryBody, convertedBody, relayedBody, relayedBytes } from './body.ts';
+import { maxConvertibleHeaderBytes, planBinary, planConversion } from './convert-8bit.ts';
+import { conversion, type Fit, fit, type Misfit } from './fit.ts';
 import type { RestingHosts, Unreached } from './open-first.ts';
 import type { SessionPool } from './pool.ts';
 import type { ResolveHosts } from './resolve-hosts.ts';
@@ -53,29 +53,32 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
   async function carry(order: Order, whole: Body, session: SmtpSession, reused: boolean): Promise<Sent | 'stale'> {
     const { capabilities } = session;
     const { bounds } = order;
-    const peer: Peer = { mta: session.mta, host: session.target.host, tls: session.tls, dsn: capabilities.dsn, reused };
+    const peer: Peer = {
+      mta: session.mta,
+      host: session.target.host,
+      tls: session.tls,
+      dsn: capabilities.dsn,
+      keepsTime: capabilities.deliverBy !== undefined,
+      reused,
+    };
     const everybody = (misfit: Misfit): Sent => {
       pool.release(session, true);
       return { kind: 'answered', answers: order.recipients.map(() => refusedHere(misfit)), peer, bytes: 0 };
     };
-    const fitted = fit(order, capabilities);
+    let fitted = fit(order, capabilities, session.tls === 'verified');
     if ('status' in fitted) return everybody(fitted);
     let body = whole;
-    if (fitted.convert) {
-      let plan: ReturnType<typeof planConversion>;
+    if (fitted.convert !== undefined) {
+      let found: Body | Misfit;
       try {
-        plan = planConversion(await beginning(order));
+        found = convertible(order, await beginning(order), fitted.convert);
       } catch (error) {
         pool.release(session, true);
         return noContent(error);
       }
-      if ('reason' in plan) {
-        return everybody({
-          status: '5.6.3',
-          reason: `the next system takes no 8-bit text, and the message cannot be converted: ${plan.reason}`,
-        });
-      }
-      body = convertedBody(store, order.content, plan);
+      if (!('status' in found)) body = found;
+      else if (conversion(order.content, capabilities) !== undefined) return everybody(found);
+      else fitted = { ...fitted, convert: undefined }; // only wished for, and better so than not at all
     }
 
     const answers: (Answer | undefined)[] = fitted.recipients.map((one) => (typeof one === 'string' ? undefined : refusedHere(one)));
@@ -125,17 +128,26 @@ export function smtpTransport(options: SmtpTransportOptions): Transport {
     };
   }
 
+  /** The body in a form the peer takes, or why there is none (E4). */
+  function convertible({ content }: Order, head: Buffer, from: '8bit' | 'binary'): Body | Misfit {
+    if (from === 'binary') {
+      const plan = planBinary(head);
+      if (plan === undefined) return convertedBinaryBody(store, content);
+      const reason = `the next system takes no binary message (BINARYMIME), and this one cannot be converted: ${plan.reason}`;
+      return { status: '5.6.1', reason };
+    }
+    const plan = planConversion(head);
+    if (!('reason' in plan)) return convertedBody(store, content, plan);
+    return { status: '5.6.3', reason: `the next system takes no 8-bit text, and the message cannot be converted: ${plan.reason}` };
+  }
+
   async function beginning({ content }: Order): Promise<Buffer> {
     const head = await store.head(content.ref, Math.min(content.sizeBytes, content.relayOffset + maxConvertibleHeaderBytes));
     return head.subarray(content.relayOffset);
   }
 }
 
-function outgoing(
-  order: Order,
-  fitted: { sender: string | null; recipients: readonly (string | Misfit)[]; smtputf8: boolean; convert: boolean },
-  open: readonly number[],
-): OutgoingMail {
+function outgoing(order: Order, fitted: Fit, open: readonly number[]): OutgoingMail {
   const recipients: OutgoingRecipient[] = [];
   for (const at of open) {
     const mailbox = fitted.recipients[at];
@@ -148,11 +160,16 @@ function outgoing(
     sender: fitted.sender,
     recipients,
     // What a conversion makes is larger by an amount nobody knows yet.
-    ...(fitted.convert ? {} : { sizeBytes: relayedBytes(order.content) }),
-    ...(order.content.body === '8bit' && !fitted.convert ? { body: '8bit' as const } : {}),
+    ...(fitted.convert === undefined ? { sizeBytes: relayedBytes(order.content) } : {}),
+    ...(order.content.body !== '7bit' && fitted.convert === undefined ? { body: order.content.body } : {}),
     smtputf8: fitted.smtputf8,
     ...(order.envid === undefined ? {} : { envid: order.envid }),
     ...(order.ret === undefined ? {} : { ret: order.ret }),
+    ...(order.priority === undefined ? {} : { priority: order.priority }),
+    ...(order.deliverBy === undefined || fitted.bySeconds === undefined
+      ? {}
+      : { deliverBy: { seconds: fitted.bySeconds, mode: order.deliverBy.mode, trace: order.deliverBy.trace } }),
+    ...(order.requireTls === true ? { requireTls: true } : {}),
     site: sayable(order.site),
   };
 }

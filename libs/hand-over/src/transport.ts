@@ -1,4 +1,4 @@
-import type { Content, Recipient } from '@mailrail/contracts';
+import type { Content, DeliverBy, Recipient } from '@mailrail/contracts';
 import type { SiteParameters } from '@mailrail/smtp';
 import type { WorkBounds } from './time-limits.ts';
 
@@ -8,8 +8,12 @@ export interface Order {
   sender: string | null;
   recipients: readonly { mailbox: string; notify?: Recipient['notify']; orcpt?: string | undefined }[];
   content: Content;
+  transfer?: '7bit' | undefined; // whatever the peer says it takes
   envid?: string | undefined; // RFC 3461 §4.4
   ret?: 'full' | 'hdrs' | undefined;
+  priority?: number | undefined; // RFC 6710
+  deliverBy?: DeliverBy | undefined; // RFC 2852
+  requireTls?: boolean | undefined; // RFC 8689
   site: SiteParameters; // what a peer site of the same organization is told beside the envelope (S2)
   bounds: WorkBounds;
 }
@@ -27,6 +31,7 @@ export interface Peer {
   host: string; // as it was looked up
   tls: 'none' | 'unverified' | 'verified';
   dsn: boolean; // promises reports, RFC 3461
+  keepsTime: boolean; // DELIVERBY, RFC 2852
   reused: boolean; // the session had carried mail before
 }
 

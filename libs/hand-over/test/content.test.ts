@@ -164,6 +164,22 @@ describe('what the peer must be able to do', () => {
     expect(text).not.toContain('8bit');
   });
 
+  test.each([
+    { name: 'text', header: {}, mailFrom: /^MAIL FROM:<[^>]*>(?!.*8BITMIME)/, data: /=C3=A4/ },
+    {
+      name: 'signed text goes as it came: it is only a wish',
+      header: { 'DKIM-Signature': 'v=1' },
+      mailFrom: /BODY=8BITMIME/,
+      data: /\xc3\xa4/,
+    },
+  ])('a domain that wants 7 bits, behind a peer that takes 8: $name', async ({ header, mailFrom, data }) => {
+    const message = messageBytes({ ...header, 'Content-Type': 'text/plain; charset=utf-8' }, 'hällo\n');
+    const got = await sent(message, { content: { body: '8bit' }, mail: { contentForm: { transfer: '7bit' } } });
+    expect(got.outcome).toEqual(['handed-over 1']);
+    expect(got.mailFrom).toMatch(mailFrom);
+    expect(got.data?.toString('latin1')).toMatch(data);
+  });
+
   test('signed 8-bit text to a peer without it: 5.6.3', async () => {
     const signed = Buffer.concat([Buffer.from('DKIM-Signature: v=1; a=rsa-sha256;\r\n b=abc\r\n'), umlauts]);
     const { outcome, commands } = await sent(signed, { content: { body: '8bit' }, offers: [] });
@@ -186,9 +202,12 @@ describe('what the peer must be able to do', () => {
       gives: ['failed ada@remote.example 5.6.7: the sender address needs SMTPUTF8, which the next system does not offer'],
     },
     {
-      name: 'binary',
+      name: 'binary, and a signature forbids to convert it',
+      message: Buffer.concat([Buffer.from('DKIM-Signature: v=1; a=rsa-sha256;\r\n b=abc\r\n'), messageBytes()]),
       content: { body: 'binary' },
-      gives: ['failed ada@remote.example 5.6.1: the message is binary, which needs BINARYMIME and CHUNKING'],
+      gives: [
+        'failed ada@remote.example 5.6.1: the next system takes no binary message (BINARYMIME), and this one cannot be converted: it would break the dkim-signature',
+      ],
     },
     {
       name: 'more bytes than SIZE allows',

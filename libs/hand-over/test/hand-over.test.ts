@@ -9,7 +9,7 @@ import { routedTo } from './fakes.ts';
 import { schedule, summary } from './line.ts';
 
 const [ada, ben, chloe] = ['ada@remote.example', 'ben@remote.example', 'chloe@remote.example'];
-const peer: Peer = { mta: 'mx.remote.example', host: 'mx.remote.example', tls: 'verified', dsn: false, reused: false };
+const peer: Peer = { mta: 'mx.remote.example', host: 'mx.remote.example', tls: 'verified', dsn: false, keepsTime: false, reused: false };
 const yes: Answer = { kind: 'accepted', code: 250, status: '2.0.0', reply: '250 2.0.0 queued as 7' };
 const no: Answer = { kind: 'refused', code: 550, status: '5.1.1', reason: '550 5.1.1 unknown', reply: '550 5.1.1 unknown' };
 const wait: Answer = { kind: 'deferred', code: 450, status: '4.2.0', reason: '450 4.2.0 greylisted' };

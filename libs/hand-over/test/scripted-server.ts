@@ -84,6 +84,7 @@ function serve(socket: Socket, session: ScriptedSession, script: Script, mails: 
   let rest: Buffer = Buffer.alloc(0);
   let mail: ScriptedMail | undefined;
   let inData = false;
+  let octets: number | undefined; // of a chunk, that are still to come
   let chunks: Buffer[] = [];
   let loginSteps = 0;
 
@@ -145,6 +146,12 @@ function serve(socket: Socket, session: ScriptedSession, script: Script, mails: 
         return answer('DATA', line, mail === undefined || mail.to.length === 0 ? '503 5.5.1 no valid recipients' : good.DATA, (said) => {
           inData = said.startsWith('354');
         });
+      case 'BDAT': {
+        const [, size] = /^BDAT (\d+) LAST$/i.exec(line) ?? [];
+        if (size === undefined || mail === undefined) return answer('DATA', line, '503 5.5.1 one chunk, and a mail');
+        octets = Number(size);
+        return true;
+      }
       case 'RSET':
         mail = undefined;
         return answer('RSET', line, good.RSET);
@@ -181,14 +188,17 @@ function serve(socket: Socket, session: ScriptedSession, script: Script, mails: 
     if (!empty) take(rest.subarray(0, from + 2));
     rest = rest.subarray(from + (empty ? 3 : 5));
     inData = false;
+    complete(undot(Buffer.concat(chunks)));
+    return true;
+  };
+  const complete = (bytes: Buffer) => {
     if (mail !== undefined) {
-      mail.data = undot(Buffer.concat(chunks));
+      mail.data = bytes;
       session.mails.push(mail);
       mails.push(mail);
       mail = undefined;
     }
     chunks = [];
-    return true;
   };
   const take = (piece: Buffer) => {
     if (script.keep === false) chunks = [none];
@@ -201,6 +211,17 @@ function serve(socket: Socket, session: ScriptedSession, script: Script, mails: 
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     if (inData && !answer('BODY', '', '')) return;
     for (;;) {
+      if (octets !== undefined) {
+        const piece = rest.subarray(0, octets);
+        rest = rest.subarray(piece.length);
+        octets -= piece.length;
+        if (piece.length > 0) take(piece);
+        if (octets > 0) return;
+        octets = undefined;
+        complete(Buffer.concat(chunks));
+        if (!answer('END', '', good.END)) return;
+        continue;
+      }
       if (inData) {
         if (!data()) return;
         if (!answer('END', '', good.END)) return;

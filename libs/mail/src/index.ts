@@ -12,6 +12,7 @@ export * from './mailbox-folder.ts';
 export * from './notify.ts';
 export * from './one-line.ts';
 export * from './reply-outcome.ts';
+export * from './part-filter.ts';
 export * from './report.ts';
 export * from './report-input.ts';
 export * from './return-path.ts';

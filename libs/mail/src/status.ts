@@ -99,6 +99,10 @@ const texts: Readonly<Record<string, StatusText>> = {
     advice: 'Ask the recipient, or the owner of the group, for permission.',
   },
   '7.2': { says: 'You are not allowed to send to this group.', advice: 'Ask the owner of the group for permission.' },
+  '7.30': {
+    says: 'You required TLS for this message, and the way to the recipient does not promise it.',
+    advice: 'Send the message without that requirement if its content allows it, or tell the recipient by another way.',
+  },
   '7.8': { says: 'The mail system did not accept the credentials of this system.', advice: ours },
 };
 

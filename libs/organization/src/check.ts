@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { checkGateways, checkTemplates } from './check-foreign.ts';
 import { Duration, Size } from './schema.ts';
 import { defaultHostname } from './snapshot.ts';
 
@@ -28,6 +29,7 @@ export function checkOrganization(value: unknown): Misfit[] {
   unique(domains, 'domains', 'name', 'domain', say);
   unique(gateways, 'gateways', 'name', 'gateway', say);
   unique(connectors, 'connectors', 'name', 'connector', say);
+  unique(rows(root['messageFormats']), 'messageFormats', 'domain', 'domain', say);
 
   // This line's own place.
   const server = root['server'];
@@ -63,6 +65,8 @@ export function checkOrganization(value: unknown): Misfit[] {
     }
   }
 
+  checkGateways(gateways, typeOf, say);
+  checkTemplates(rows(root['addressTemplates']), typeOf, say);
   checkConnectors(connectors, { sites, ownSite, servers, server, typeOf }, say);
 
   const links = rows(root['siteLinks']);

@@ -53,9 +53,48 @@ const AddressSpace = z.strictObject({
   cost: z.int().min(1).max(100).default(1),
 });
 
+/**
+ * What the mail systems of a domain can read, for mail that leaves the organization: Exchange's Internet message formats. Of several
+ * rows the closest counts: the domain itself, then the longest `*.domain`, then `*`.
+ */
+const MessageFormat = z.strictObject({
+  domain: z
+    .string()
+    .max(255)
+    .regex(/^(\*|(\*\.)?[^*\s@]+)$/, '*, *.domain or a domain')
+    .transform((name) => name.toLowerCase()),
+  /** Rich text (winmail.dat): to nobody, to everybody, or as each recipient's entry says. */
+  richText: z.enum(['never', 'always', 'by-recipient']).default('by-recipient'),
+  /** `plain`: of text in several forms only the plain one, where a recipient's entry wishes nothing else. */
+  body: z.enum(['as-sent', 'plain']).default('as-sent'),
+  /** `7bit`: sent so even where the next system says it takes 8-bit text, since one behind it does not. */
+  transfer: z.enum(['as-sent', '7bit']).default('as-sent'),
+});
+export type MessageFormat = z.output<typeof MessageFormat>;
+
 const Host = z.string().regex(/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(:\d{1,5})?$/, 'host, host:port or [address]:port');
 
+/** Formats that can be written into an OUT folder. */
+export const writtenForms = ['eml', 'bsmtp', 'gwapi', 'ffapi'] as const;
+export type WrittenForm = (typeof writtenForms)[number];
+
 const Tls = z.enum(['never', 'opportunistic', 'required']);
+
+const Count = z.int().min(1).max(1_000_000_000);
+
+/** How much one client may bring in a time, over all gateways of the line; what is absent is not limited. */
+const Rates = z
+  .strictObject({
+    per: Duration.refine((ms) => ms >= 1_000 && ms <= 86_400_000, 'from 1s to 1d').prefault('1h'),
+    connections: Count.optional(), // of an account: logins
+    mails: Count.optional(),
+    recipients: Count.optional(),
+    bytes: Size.optional(),
+    unknownRecipients: Count.optional(), // where recipients are looked up
+  })
+  .prefault({});
+
+const TimeLimit = Duration.refine((ms) => ms >= 1_000 && ms <= 86_400_000, 'from 1s to 1d');
 
 const Gateway = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -77,10 +116,53 @@ const Gateway = z.discriminatedUnion('kind', [
     maxSessionsPerClient: z.int().min(1).max(10_000).default(400),
     maxMails: z.int().min(1).optional(), // in one session, then 421; default as many as come
     maxErrors: z.int().min(1).max(1_000).default(20), // mistakes of one session before 421
+    /**
+     * Recipients are looked up in the directory at RCPT: 550 5.1.1 for who is unknown in an authoritative domain, instead of a
+     * report later. The gateway then needs DIRECTORY_URL as the categorizer has it.
+     */
+    recipientCheck: z.boolean().default(false),
+    /**
+     * SPF, DKIM, DMARC and ARC of mail from outside. mark: the result stands in Authentication-Results; reject: and 550 for what
+     * its own domain wants refused.
+     */
+    senderChecks: z.enum(['none', 'mark', 'reject']).default('none'),
+    maxUnknownRecipients: z.int().min(1).max(10_000).default(50), // of one session before 421, where they are looked up
+    /** Limits of a client address (of IPv6 the /64) and of an account, over a sliding time. Off by default. */
+    perAddress: Rates,
+    perAccount: Rates,
+    /** Time limits of this listener instead of the gateway's own: of a command, of a whole content. */
+    commandTimeout: TimeLimit.optional(),
+    dataTimeout: TimeLimit.optional(),
+    /** Of a whole session: then it is told to connect again, between two mails. */
+    sessionTimeout: TimeLimit.prefault('1d'),
     /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
     withhold: z
-      .array(z.enum(['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES', 'CHUNKING', 'LIMITS', 'STARTTLS', 'AUTH']))
+      .array(
+        z.enum([
+          'PIPELINING',
+          'SIZE',
+          '8BITMIME',
+          'SMTPUTF8',
+          'DSN',
+          'ENHANCEDSTATUSCODES',
+          'CHUNKING',
+          'BINARYMIME',
+          'LIMITS',
+          'FUTURERELEASE',
+          'MT-PRIORITY',
+          'DELIVERBY',
+          'REQUIRETLS',
+          'STARTTLS',
+          'AUTH',
+        ]),
+      )
       .default([]),
+    /** The longest a sender may have a mail held (FUTURERELEASE). Default 3d on a submission listener, else 0s: not offered. */
+    maxHold: Duration.refine((ms) => ms <= 31_536_000_000, 'at most 365d').optional(),
+    /** The shortest time a mail may be asked to be delivered in or returned (DELIVERBY). */
+    minDeliverBy: Duration.refine((ms) => ms >= 1_000, 'at least 1s').prefault('60s'),
+    /** Who may ask for a priority above 0 (MT-PRIORITY); everybody may ask for less. */
+    raisePriority: z.enum(['inside', 'anybody', 'nobody']).default('inside'),
   }),
   z.strictObject({ name: Name, kind: z.literal('http') }),
   z.strictObject({
@@ -89,9 +171,15 @@ const Gateway = z.discriminatedUnion('kind', [
     dialect: z.string().regex(/^[a-z0-9-]{1,32}$/), // pickup and replay are the two modes of `eml`
     trust: z.enum(['inside', 'outside']).default('outside'),
     pollEvery: Duration.prefault('5s'),
-    /** A file that stops inside a line, or behind its header, is taken when nothing was written to it for so long. */
-    quietFor: Duration.prefault('5s'),
+    /** A file that does not say itself that it is finished, and was not moved in, is taken when nothing was written to it for so long. */
+    quietFor: Duration.prefault('10s'),
     keepDone: Duration.prefault('0s'),
+    /** What lies behind this gateway: mail for it goes back to the MTA, into the gateway's own queue, and from there into its OUT folder. */
+    addressSpaces: z.array(AddressSpace).max(100).default([]),
+    /** The format of files in OUT; default the gateway's own dialect where it can be written, else `eml`. */
+    writes: z.enum(writtenForms).optional(),
+    /** So many files in OUT that nobody took, and no more are written. */
+    maxWaiting: z.int().min(1).max(1_000_000).default(10_000),
   }),
 ]);
 
@@ -158,12 +246,28 @@ export const Organization = z.strictObject({
   schedule: RetrySchedule.prefault({}),
   gateways: z.array(Gateway).default([]),
   connectors: z.array(Connector).default([]),
+  /**
+   * How foreign systems and Internet mail name the same people, ours or theirs: each side with the variables of Exchange's recipient
+   * policies. The first pair that fits an address counts.
+   */
+  addressTemplates: z
+    .array(
+      z.strictObject({
+        foreign: z.string().max(500),
+        internet: z.string().max(500),
+        /** Whose addresses: those of people behind a gateway, or ours as a foreign system knows them. */
+        people: z.enum(['theirs', 'ours']).default('theirs'),
+      }),
+    )
+    .max(100)
+    .default([]),
   /** Links between other sites, so that mail for a site without a connector of ours takes the cheapest path. One way each, as connectors are. */
   siteLinks: z
     .array(z.strictObject({ from: Site, to: Site, cost: z.int().min(1).max(100).default(1) }))
     .max(1_000)
     .default([]),
-  contentRetention: Duration.optional(), // default: expireAfter plus a day (R13)
+  messageFormats: z.array(MessageFormat).max(1_000).default([]),
+  contentRetention: Duration.optional(), // default: expireAfter, the longest hold and a day (R13)
 });
 export type Organization = z.output<typeof Organization>;
 /** The settings as a person writes them: defaults left out, durations and sizes as text. */
@@ -171,3 +275,12 @@ export type OrganizationInput = z.input<typeof Organization>;
 export type GatewaySettings = Organization['gateways'][number];
 export type ConnectorSettings = Organization['connectors'][number];
 export type RetrySchedule = Organization['schedule'];
+
+type SmtpGatewaySettings = Extract<GatewaySettings, { kind: 'smtp' }>;
+
+/** The settings of a listener that the organization file does not name: every default. */
+export function defaultListener(name: string, listener: SmtpGatewaySettings['listener']): SmtpGatewaySettings {
+  const settings = Gateway.parse({ name, kind: 'smtp', listener });
+  if (settings.kind !== 'smtp') throw new Error('a listener is an SMTP gateway');
+  return settings;
+}

@@ -53,6 +53,14 @@ const scenarios: Scenario[] = [
     errors: [/^12 gateways\[0\]\.kind: /],
   },
   {
+    name: 'a message format twice, and one for no domain',
+    more: "messageFormats:\n  - { domain: far.example, richText: never }\n  - { domain: FAR.example }\n  - { domain: 'x@far.example' }\n",
+    errors: [
+      '19 messageFormats[1].domain: domain FAR.example is there twice (also messageFormats[0])',
+      '20 messageFormats[2].domain: *, *.domain or a domain',
+    ],
+  },
+  {
     name: 'a duration nobody understands',
     more: 'schedule: { thenEvery: 15 minutes }\n',
     errors: [/^17 schedule\.thenEvery: a duration such as/],

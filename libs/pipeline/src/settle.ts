@@ -1,4 +1,4 @@
-import type { Envelope } from '@mailrail/contracts';
+import { type Envelope, underWaySince } from '@mailrail/contracts';
 import { derivedId, newCopyId, oneLine } from '@mailrail/mail';
 import { exchanges, laneAt, routingKey, rungQueue } from '@mailrail/topology';
 import { allFailed, failureReport } from './failure-report.ts';
@@ -47,15 +47,19 @@ export function settlement(
     { mail, reason, delayMs, ladder = 'internal', countAttempt = true }: Later,
     now: number,
   ): Promise<void>[] => {
-    const wait = Math.max(1_000, delayMs ?? waitMs(mail.attempt, ladder, schedule()));
+    const isReport = station === 'aq.reports';
+    const by = isReport ? undefined : mail.deliverBy;
+    // It comes back when its sender wants to hear of the delay, or wants it back (RFC 2852).
+    const mostMs = by !== undefined && by.at > now ? by.at - now : Number.POSITIVE_INFINITY;
+    const wait = Math.max(1_000, Math.min(mostMs, delayMs ?? waitMs(mail.attempt, ladder, schedule())));
+    const late = by?.mode === 'notify' && by.at <= now;
     const part = mail.recipients.length < original.recipients.length;
     const { waits, ...rest } = mail;
     const delayed =
       !mail.delayReported &&
       mail.sender !== null &&
-      station !== 'aq.reports' &&
-      now - mail.origin.at >= schedule().delayReportAfter &&
-      countAttempt;
+      !isReport &&
+      (late || (countAttempt && now - underWaySince(mail) >= schedule().delayReportAfter));
     const next: Envelope = {
       ...rest,
       // A part of the recipients is another mail, or two parts with the same identity would claim each other away.
@@ -119,8 +123,18 @@ export function settlement(
         const early = outcome.facts?.['early'] === true;
         const again: Envelope = typeof faults === 'number' ? { ...mail, faults } : mail;
         // It came early and nobody tried (R12): back unchanged, nothing counted; its next copy is as good as this one.
-        if (early && mail.dueAt !== undefined) await toLadder({ ...mail, copyId: newCopyId() }, mail.dueAt - now, now);
-        else await Promise.all(retry(mail, { ...outcome, kind: 'later', mail: again }, now));
+        if (early && mail.dueAt !== undefined) {
+          tracker.tell({
+            at: now,
+            event: 'retry',
+            rootId: mail.rootId,
+            mailId: mail.mailId,
+            recipients: mail.recipients.length,
+            reason: oneLine(outcome.reason),
+            attempt: mail.attempt,
+          });
+          await toLadder({ ...mail, copyId: newCopyId() }, mail.dueAt - now, now);
+        } else await Promise.all(retry(mail, { ...outcome, kind: 'later', mail: again }, now));
         return;
       }
       case 'permanent':

@@ -283,6 +283,10 @@ export class StageRunner<C extends Contract> {
   /** What is decided without asking the stage: not due yet, expired, held by an operator. */
   #beforeHandling(mail: Envelope, now: number): Outcome | undefined {
     if (this.#options.station !== 'aq.reports' && mail.expiresAt <= now) {
+      if (mail.deliverBy?.mode === 'return' && mail.deliverBy.at <= now) {
+        const reason = `not delivered by the time its sender set; last reason: ${mail.lastReason ?? 'none'}`;
+        return { kind: 'permanent', status: '5.4.7', reason };
+      }
       return { kind: 'permanent', status: '4.4.7', reason: `expired; last reason: ${mail.lastReason ?? 'none'}` };
     }
     if (mail.dueAt !== undefined && mail.dueAt > now + dueToleranceMs) {

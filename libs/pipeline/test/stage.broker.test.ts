@@ -132,6 +132,77 @@ describe('outcomes', () => {
     expect(report).toMatchObject({ about: [{ action: 'delayed', status: '4.4.7', reason: 'no greeting within 1 s' }] });
   });
 
+  test('held by its sender: not handled before its time, its reason readable on the rung, and told', async () => {
+    let handled = 0;
+    await line.stage(() => {
+      handled += 1;
+      return done();
+    });
+    const heldUntil = Date.now() + 65_000;
+    const wish = { heldUntil, dueAt: heldUntil, lastReason: 'held until noon, as its sender wished' };
+    await line.put([submitted(undefined, wish)]);
+    const message = await until('on the rung', () => line.take('retry.1m'));
+    expect(message.properties.headers).toMatchObject({
+      reason: 'held until noon, as its sender wished',
+      attempt: 1,
+      'return-to': 'mts-in',
+    });
+    expect(mailsOf(message)[0]).toMatchObject(wish);
+    expect(handled).toBe(0);
+  });
+
+  test('held by its sender: let go when its time has come', async () => {
+    const heldUntil = Date.now() + 2_000;
+    const handledAt: number[] = [];
+    await line.stage(() => {
+      handledAt.push(Date.now());
+      return done();
+    });
+    await line.put([submitted(undefined, { heldUntil, dueAt: heldUntil })]);
+    await until('let go', async () => handledAt.length > 0);
+    expect(handledAt[0]).toBeGreaterThan(heldUntil - 600);
+  });
+
+  test('held for a day: late only a delay after that, and not since it came', async () => {
+    await line.stage(() => transient('refused', { delayMs: 60_000 }));
+    const origin = { ...submitted().origin, at: Date.now() - 25 * 3_600_000 };
+    await line.put([submitted(undefined, { origin, heldUntil: Date.now() - 3_600_000 })]);
+    const [mail] = mailsOf(await until('on the rung', () => line.take('retry.1m')));
+    expect(mail?.delayReported).toBe(false);
+    expect(await line.depth('9.aq.reports')).toBe(0);
+  });
+
+  test('to be returned by a time that is over: 5.4.7', async () => {
+    await line.stage(() => done());
+    const at = Date.now() - 1;
+    const deliverBy = { at, mode: 'return' as const, trace: false };
+    await line.put([submitted(undefined, { deliverBy, expiresAt: at, lastReason: 'connection refused' })]);
+    const [report] = mailsOf(await until('report', () => line.take('9.aq.reports')));
+    const reason = 'not delivered by the time its sender set; last reason: connection refused';
+    expect(report).toMatchObject({ about: [{ action: 'failed', status: '5.4.7', reason }] });
+  });
+
+  test('to be returned by a time: a wait ends with it', async () => {
+    await line.stage(() => transient('refused', { delayMs: 600_000 }));
+    const at = Date.now() + 65_000;
+    await line.put([submitted(undefined, { deliverBy: { at, mode: 'return', trace: false }, expiresAt: at })]);
+    const [mail] = mailsOf(await until('on the rung', () => line.take('retry.1m')));
+    expect(Math.abs((mail?.dueAt ?? 0) - at)).toBeLessThan(50);
+  });
+
+  test('to be told of when it is late: a delay report with the next failure, once, and it stays on its way', async () => {
+    await line.stage(() => transient('refused', { delayMs: 60_000, countAttempt: false }));
+    const deliverBy = { at: Date.now() - 1, mode: 'notify' as const, trace: false };
+    await line.put([submitted(undefined, { deliverBy })]);
+    const [report] = mailsOf(await until('report', () => line.take('9.aq.reports')));
+    expect(report).toMatchObject({ about: [{ action: 'delayed', status: '4.4.7', reason: 'refused' }] });
+    const [mail] = mailsOf(await until('on the rung', () => line.take('retry.1m')));
+    expect(mail?.delayReported).toBe(true);
+    await line.put([{ ...submitted(undefined, { deliverBy }), delayReported: true }]);
+    await until('on the rung again', () => line.take('retry.1m'));
+    expect(await line.depth('9.aq.reports')).toBe(0);
+  });
+
   test('late: a delay report beside the retry, once', async () => {
     await line.stage(() => transient('refused', { delayMs: 60_000 }));
     const origin = { ...submitted().origin, at: Date.now() - 13 * 3_600_000 };

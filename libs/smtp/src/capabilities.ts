@@ -11,6 +11,10 @@ export const noCapabilities: Capabilities = {
   enhancedStatusCodes: false,
   starttls: false,
   chunking: false,
+  binary: false,
+  priority: false,
+  deliverBy: undefined,
+  requireTls: false,
   auth: [],
   site: false,
 };
@@ -27,18 +31,27 @@ export function parseCapabilities(text: string): Capabilities {
       .split(/\s+/);
     keywords.set(keyword, [...(keywords.get(keyword) ?? []), ...parameters]);
   }
-  const size = keywords.get('SIZE');
   return {
     esmtp: true,
     pipelining: keywords.has('PIPELINING'),
-    size: size === undefined ? undefined : /^\d{1,15}$/.test(size[0] ?? '') ? Number(size[0]) : 0,
+    size: number(keywords.get('SIZE')),
     eightBit: keywords.has('8BITMIME'),
     smtputf8: keywords.has('SMTPUTF8'),
     dsn: keywords.has('DSN'),
     enhancedStatusCodes: keywords.has('ENHANCEDSTATUSCODES'),
     starttls: keywords.has('STARTTLS'),
     chunking: keywords.has('CHUNKING'),
+    binary: keywords.has('BINARYMIME'),
+    priority: keywords.has('MT-PRIORITY'),
+    deliverBy: number(keywords.get('DELIVERBY')),
+    requireTls: keywords.has('REQUIRETLS'),
     auth: keywords.get('AUTH') ?? [],
     site: keywords.has('XMAILRAIL'),
   };
+}
+
+/** The number a keyword comes with; 0 when it comes without, undefined when it does not come. */
+function number(parameters: readonly string[] | undefined): number | undefined {
+  if (parameters === undefined) return undefined;
+  return /^\d{1,15}$/.test(parameters[0] ?? '') ? Number(parameters[0]) : 0;
 }

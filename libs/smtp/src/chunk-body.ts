@@ -4,8 +4,8 @@ import type { ContentFacts, ContentFault } from './server-types.ts';
 
 /**
  * The content after BDAT, RFC 3030 §2: octets that are counted. A dot at the beginning of a line is a dot, and a chunk may end
- * anywhere, between CR and LF too. What is taken is what DATA takes: as BINARYMIME is not offered, a CR or LF that is not part of
- * CR LF, or a NUL, is a fault of the whole message, and a CR at the very end is a bare one.
+ * anywhere, between CR and LF too. What is taken is what DATA takes: a CR or LF that is not part of CR LF, or a NUL, is a fault of
+ * the whole message, and a CR at the very end is a bare one; after BODY=BINARYMIME that holds for the header block alone.
  *
  * Whatever is found wrong, every octet announced is taken from the input, so that none of it is ever read as a command.
  */
@@ -13,6 +13,7 @@ export class ChunkBody implements BodyReceiver {
   readonly #check: ContentCheck;
   readonly #pass: (bytes: Buffer) => void;
   readonly #maxMessageBytes: number;
+  readonly #binary: boolean;
   #left = 0;
   #last = 0x0a;
 
@@ -21,6 +22,7 @@ export class ChunkBody implements BodyReceiver {
     this.#check = new ContentCheck(limits, pass);
     this.#pass = pass;
     this.#maxMessageBytes = limits.maxMessageBytes;
+    this.#binary = limits.binary ?? false;
   }
 
   get facts(): ContentFacts {
@@ -48,11 +50,11 @@ export class ChunkBody implements BodyReceiver {
     return this.#left === 0 ? to : -1;
   }
 
-  /** The last chunk has been taken. A last line without its end gets one: what is stored is lines, as after DATA. */
+  /** The last chunk has been taken. A last line without its end gets one: what is stored is lines, as after DATA, unless it is binary. */
   end(): void {
     const check = this.#check;
     check.end();
-    if (check.fault !== undefined || this.#last === 0x0a) return;
+    if (check.fault !== undefined || this.#last === 0x0a || this.#binary) return;
     check.facts.headerBytes += check.facts.headerBytes === check.facts.sizeBytes ? 2 : 0;
     check.facts.sizeBytes += 2;
     this.#pass(lineEnd);

@@ -4,6 +4,7 @@ import { encodeXtext } from './xtext.ts';
 
 type Unsupported = RecipientAnswer & { kind: 'unsupported' };
 
+const bodyWords = { '7bit': '7BIT', '8bit': '8BITMIME', binary: 'BINARYMIME' } as const;
 const beyondAscii = /\P{ASCII}/u;
 // A second lock before the wire: whatever a mailbox holds, it cannot end the path or the line.
 const sayable = /^(?:"(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*"|[^\s<>"\p{Cc}]+)(?:@[^\s<>"@\p{Cc}]+)?$/u;
@@ -14,6 +15,9 @@ export function unsupportedMail(mail: OutgoingMail, offered: Capabilities): Unsu
   const utf8 = mail.smtputf8 === true || (mail.sender !== null && beyondAscii.test(mail.sender));
   if (utf8 && !offered.smtputf8) return unsupported('5.6.7', 'the mail needs SMTPUTF8, which the server does not offer');
   if (mail.body === '8bit' && !offered.eightBit) return unsupported('5.6.3', 'the mail needs 8BITMIME, which the server does not offer');
+  if (mail.body === 'binary' && !(offered.binary && offered.chunking && mail.sizeBytes !== undefined)) {
+    return unsupported('5.6.1', 'the mail needs BINARYMIME and CHUNKING, which the server does not offer');
+  }
   if (offered.size !== undefined && offered.size > 0 && (mail.sizeBytes ?? 0) > offered.size) {
     return unsupported('5.3.4', `the mail is larger than the ${offered.size} bytes the server takes`);
   }
@@ -31,10 +35,16 @@ export function unsupportedRecipient({ mailbox }: OutgoingRecipient, offered: Ca
 export function mailCommand(mail: OutgoingMail, offered: Capabilities, utf8: boolean): string {
   let command = `MAIL FROM:<${mail.sender ?? ''}>`;
   if (offered.size !== undefined && mail.sizeBytes !== undefined) command += ` SIZE=${mail.sizeBytes}`;
-  if (offered.eightBit && mail.body !== undefined) command += mail.body === '8bit' ? ' BODY=8BITMIME' : ' BODY=7BIT';
+  if (mail.body !== undefined && (offered.eightBit || mail.body === 'binary')) command += ` BODY=${bodyWords[mail.body]}`;
   if (utf8) command += ' SMTPUTF8';
   if (offered.dsn && mail.ret !== undefined) command += ` RET=${mail.ret.toUpperCase()}`;
   if (offered.dsn && mail.envid !== undefined) command += ` ENVID=${encodeXtext(mail.envid)}`;
+  if (offered.priority && mail.priority !== undefined) command += ` MT-PRIORITY=${mail.priority}`;
+  if (offered.deliverBy !== undefined && mail.deliverBy !== undefined) {
+    const { seconds, mode, trace } = mail.deliverBy;
+    command += ` BY=${seconds};${mode === 'return' ? 'R' : 'N'}${trace ? 'T' : ''}`;
+  }
+  if (offered.requireTls && mail.requireTls === true) command += ' REQUIRETLS';
   if (offered.site && mail.site !== undefined) command += ` XMAILRAIL=${formatSite(mail.site)}`;
   return `${command}\r\n`;
 }

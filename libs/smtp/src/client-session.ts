@@ -104,13 +104,19 @@ export class ClientSession {
       group += rcptCommand(recipient, this.#offered);
       this.#awaited.push({ command: 'rcpt', at });
     }
+    // What BDAT says is content at once, so who takes it must be known first.
+    if (mail.body === 'binary') return this.#say(group);
     this.#awaited.push({ command: 'data' });
     this.#say(`${group}DATA\r\n`);
   }
 
-  /** Content bytes after the `content` event, lines ended by CR LF; dots are stuffed here. Ignored when the mail is already over. */
+  /**
+   * Content bytes after the `content` event, lines ended by CR LF; dots are stuffed here. Of a binary mail just so many bytes as was said,
+   * whatever they are. Ignored when the mail is already over.
+   */
   write(chunk: Buffer): void {
     if (this.#step !== 'content' || chunk.length === 0) return;
+    if (this.#mail?.body === 'binary') return this.#emit({ kind: 'send', bytes: chunk });
     this.#emit({ kind: 'send', bytes: this.#stuffer.push(chunk) });
   }
 
@@ -118,7 +124,7 @@ export class ClientSession {
   endContent(): void {
     if (this.#step !== 'content') return;
     this.#step = 'final';
-    this.#emit({ kind: 'send', bytes: this.#stuffer.end() });
+    if (this.#mail?.body !== 'binary') this.#emit({ kind: 'send', bytes: this.#stuffer.end() });
   }
 
   /** Says good-bye; `closed` follows. Outside `idle` the session just ends, and a mail in hand is lost. */
@@ -275,6 +281,11 @@ export class ClientSession {
     const at = this.#unsaid.shift();
     const recipient = at === undefined ? undefined : this.#mail?.recipients[at];
     if (at === undefined || recipient === undefined) {
+      if (this.#mail?.body === 'binary') {
+        this.#step = 'content';
+        this.#say(`BDAT ${this.#mail.sizeBytes} LAST\r\n`);
+        return this.#emit({ kind: 'content' });
+      }
       this.#awaited.push({ command: 'data' });
       return this.#say('DATA\r\n');
     }

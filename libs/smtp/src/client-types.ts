@@ -34,6 +34,10 @@ export interface Capabilities {
   enhancedStatusCodes: boolean;
   starttls: boolean;
   chunking: boolean;
+  binary: boolean; // BINARYMIME
+  priority: boolean; // MT-PRIORITY
+  deliverBy: number | undefined; // the shortest time in seconds; 0 when offered without one
+  requireTls: boolean;
   auth: readonly string[];
   site: boolean; // XMAILRAIL
 }
@@ -43,12 +47,16 @@ export interface OutgoingMail {
   sender: string | null;
   recipients: readonly OutgoingRecipient[]; // at least one
   sizeBytes?: number;
-  /** `8bit` needs 8BITMIME at the server; absent says nothing of it. */
-  body?: '7bit' | '8bit';
+  /** `8bit` needs 8BITMIME at the server, `binary` BINARYMIME and CHUNKING, and `sizeBytes`; absent says nothing of it. */
+  body?: '7bit' | '8bit' | 'binary';
   smtputf8?: boolean;
   envid?: string; // plain; xtext is made here
   ret?: 'full' | 'hdrs';
   site?: SiteParameters;
+  /** Said where they are offered; whether they may be left out elsewhere is the caller's to decide. */
+  priority?: number; // -9 to 9
+  deliverBy?: { seconds: number; mode: 'return' | 'notify'; trace: boolean };
+  requireTls?: boolean;
 }
 export interface OutgoingRecipient {
   mailbox: string;

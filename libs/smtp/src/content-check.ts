@@ -4,6 +4,8 @@ import type { ContentFacts, ContentFault } from './server-types.ts';
 export interface BodyLimits {
   maxMessageBytes: number;
   maxHeaderBytes: number;
+  /** BINARYMIME: the header block is lines as ever, behind it any octet may stand. Default false. */
+  binary?: boolean;
 }
 
 const carriageReturn = 0x0d;
@@ -14,7 +16,8 @@ const forbidden = /\r(?!\n)|(?<!\r)\n|\0/;
 
 /**
  * What every content must be, whichever way it comes: lines that end with CR LF and nothing else, no NUL, sizes within their
- * limits. `inspect` looks at the bytes as they came, `run` counts and passes the content in them.
+ * limits. `inspect` looks at the bytes as they came, `run` counts and passes the content in them. In a binary content only the
+ * header block is held to that.
  */
 export class ContentCheck {
   readonly facts: ContentFacts = { sizeBytes: 0, headerBytes: 0, eightBit: false };
@@ -36,6 +39,12 @@ export class ContentCheck {
   inspect(chunk: Buffer, from: number, to: number): void {
     let first = from;
     let last = to;
+    if (this.#limits.binary === true) {
+      if (!this.facts.eightBit) this.facts.eightBit = !isAscii(chunk.subarray(from, to));
+      if (this.#headerEnded) return;
+      const end = this.#peekHeaderEnd(chunk.subarray(from, to));
+      if (end >= 0) last = from + end;
+    }
     if (first >= last) return;
     if (this.#afterCr) {
       if (chunk[first] !== lineFeed) return this.#fail('bare-line-end');
@@ -77,6 +86,14 @@ export class ContentCheck {
   /** More was announced than may come. */
   tooLarge(): void {
     this.#fail('too-large');
+  }
+
+  /** The same as `#headerEnd`, for bytes that are not run yet. */
+  #peekHeaderEnd(bytes: Buffer): number {
+    const matched = this.#emptyLineBytes;
+    const end = this.#headerEnd(bytes);
+    this.#emptyLineBytes = matched;
+    return end;
   }
 
   /** Where the header block ends in this run (behind the empty line), or -1. */

@@ -1,11 +1,11 @@
+import { takeWish, type WishRules } from './delivery-wishes.ts';
 import { parsePath, type Path } from './path.ts';
 import { type Reply, replies } from './reply.ts';
-import type { Extension, MailCommand, RcptCommand } from './server-types.ts';
+import type { MailCommand, RcptCommand } from './server-types.ts';
 import { parseSite } from './site-extension.ts';
 import { decodeXtext } from './xtext.ts';
 
-export interface ParameterRules {
-  extensions: ReadonlySet<Extension>;
+export interface ParameterRules extends WishRules {
   site: boolean; // XMAILRAIL is offered in this session
   maxMessageBytes: number;
 }
@@ -41,8 +41,10 @@ function mailParameter(mail: MailCommand, keyword: string, value: string | undef
     case 'BODY': {
       if (!extensions.has('8BITMIME')) return replies.unknownParameter;
       const body = value?.toUpperCase();
-      if (body !== '7BIT' && body !== '8BITMIME') return replies.badArguments;
-      mail.body = body === '7BIT' ? '7bit' : '8bit';
+      if (body === '7BIT') mail.body = '7bit';
+      else if (body === '8BITMIME') mail.body = '8bit';
+      else if (body === 'BINARYMIME' && extensions.has('BINARYMIME')) mail.body = 'binary';
+      else return replies.badArguments;
       return undefined;
     }
     case 'SMTPUTF8':
@@ -78,8 +80,10 @@ function mailParameter(mail: MailCommand, keyword: string, value: string | undef
       mail.site = site;
       return undefined;
     }
-    default:
-      return replies.unknownParameter;
+    default: {
+      const wrong = takeWish(mail, keyword, value, rules);
+      return wrong === 'other' ? replies.unknownParameter : wrong;
+    }
   }
 }
 

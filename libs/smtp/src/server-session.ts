@@ -1,38 +1,25 @@
 import { randomBytes } from 'node:crypto';
-import { fromBase64, parsePlain } from './auth.ts';
-import { ChunkBody, parseChunk, SwallowedChunk } from './chunk-body.ts';
 import { CommandLines } from './command-lines.ts';
 import { type BodyReceiver, DotBody } from './dot-body.ts';
 import { parseMail, parseRcpt } from './parameters.ts';
 import { type Reply, replies, replyLine } from './reply.ts';
-import { parseScramFirst, ScramExchange, type ScramFirst } from './scram.ts';
+import { AuthExchange } from './server-auth.ts';
+import { type ChunkRefusal, Chunks } from './server-chunks.ts';
 import type { Answer, ContentFacts, ContentFault, Extension, MailCommand, ServerEvent, ServerOptions } from './server-types.ts';
-import { parseXclient, xclientAttributes } from './xclient.ts';
+import { beforeTls, ehloKeywords, helpVerbs, notImplemented, otherProtocols, type Standing } from './server-words.ts';
+import { parseXclient } from './xclient.ts';
 
 /** Input that may wait for an answer before the host is told to stop reading. */
 const pauseAboveBytes = 32_768;
 
 type Phase = 'new' | 'commands' | 'auth' | 'content' | 'tls' | 'closed';
 type Question = 'mail' | 'rcpt' | 'data' | 'content-end' | 'auth' | 'scram' | 'starttls' | 'xclient';
-type Auth =
-  | { mechanism: 'PLAIN' }
-  | { mechanism: 'LOGIN'; user?: string }
-  /** Waits for the first message, then for the final one, then for the empty line that takes note of our own proof. */
-  | { mechanism: 'SCRAM-SHA-256'; first?: ScramFirst; exchange?: ScramExchange; proved?: boolean };
-
 interface Transaction {
   mail: MailCommand;
   accepted: number;
   refused: number;
   /** What a chunk of its content was refused with: the chunks that are on their way already hear it, too (RFC 3030 §2). */
   failed?: Reply;
-}
-
-interface Chunk {
-  sizeBytes: number;
-  last: boolean;
-  /** What it is refused with once its octets are taken from the input; `mistake` when the client could have known. */
-  refusal?: { reply: Reply; mistake: boolean };
 }
 
 /**
@@ -60,11 +47,10 @@ export class ServerSession {
   #secure: boolean;
   #authenticated = false;
   #siteExtension = false;
-  #auth: Auth | undefined;
+  #auth: AuthExchange | undefined;
   #transaction: Transaction | undefined;
   #body: BodyReceiver | undefined; // takes the input in phase `content`
-  #chunks: ChunkBody | undefined; // a content that comes by BDAT, between its chunks too
-  #chunk: Chunk | undefined; // the one at hand
+  readonly #chunks = new Chunks();
   #answers = 1; // replies the content at hand ends with
   #contentOpen = false; // the host has begun a content and knows no end of it yet
   #forwarded = false; // XCLIENT was said: who is at the other end of the wire is not who is at the other end of the proxy
@@ -96,7 +82,7 @@ export class ServerSession {
   }
   /** From the yes to DATA or to the first BDAT to the end of the content, and while octets of a refused BDAT come. */
   get inContent(): boolean {
-    return this.#phase === 'content' || this.#chunks !== undefined;
+    return this.#phase === 'content' || this.#chunks.begun;
   }
   /** STARTTLS was answered; `tlsStarted` is awaited. */
   get awaitsTls(): boolean {
@@ -252,7 +238,7 @@ export class ServerSession {
       case 'VRFY':
         return rest === '' ? this.#mistake(replies.badArguments) : this.#reply(replies.cannotVerify);
       case 'HELP':
-        return this.#reply({ code: 214, enhanced: '2.0.0', text: `${this.#verbs().join(' ')}; see RFC 5321` });
+        return this.#reply({ code: 214, enhanced: '2.0.0', text: `${helpVerbs(this.#options, this.#standing()).join(' ')}; see RFC 5321` });
       case 'XCLIENT':
         if (this.#options.xclient !== true) return this.#mistake(replies.unknownCommand);
         return this.#xclientCommand(rest);
@@ -289,39 +275,16 @@ export class ServerSession {
     this.#tell({ kind: 'hello', name, esmtp: verb !== 'HELO' });
     const { hostname } = this.#options;
     if (verb === 'HELO') return this.#reply({ code: 250, text: hostname });
-    return this.#reply({ code: 250, text: [hostname, ...this.#keywords()].join('\n') });
+    return this.#reply({ code: 250, text: [hostname, ...ehloKeywords(this.#options, this.#standing())].join('\n') });
   }
 
-  #keywords(): string[] {
-    const keywords: string[] = [];
-    for (const extension of this.#options.extensions) {
-      if (extension === 'SIZE') keywords.push(`SIZE ${this.#options.maxMessageBytes}`);
-      else if (extension === 'STARTTLS') {
-        if (!this.#secure) keywords.push(extension);
-      } else if (extension === 'AUTH') {
-        if (this.#authAllowed() && !this.#authenticated)
-          keywords.push(`AUTH PLAIN LOGIN${this.#options.scram === true ? ' SCRAM-SHA-256' : ''}`);
-      } else if (extension === 'LIMITS') {
-        const { maxRecipients, maxMails } = this.#options;
-        keywords.push(`LIMITS RCPTMAX=${maxRecipients}${maxMails === undefined ? '' : ` MAILMAX=${maxMails}`}`);
-      } else keywords.push(extension);
-    }
-    if (this.#options.xclient === true) keywords.push(`XCLIENT ${xclientAttributes}`);
-    if (this.#siteExtension) keywords.push('XMAILRAIL');
-    return keywords;
-  }
-
-  /** What may be said now: as in EHLO, neither TLS nor AUTH where there is none, or no more. */
-  #verbs(): string[] {
-    const early = this.#options.requireTls === true && !this.#secure;
-    const hello = this.#lmtp ? ['LHLO'] : ['EHLO', 'HELO'];
-    const chunks = this.#extensions.has('CHUNKING') ? ['BDAT'] : [];
-    const verbs = [...hello, 'MAIL', 'RCPT', 'DATA', ...chunks, 'RSET', 'NOOP', 'QUIT', 'VRFY', 'HELP'].filter(
-      (verb) => !early || beforeTls.has(verb),
-    );
-    if (this.#extensions.has('STARTTLS') && !this.#secure) verbs.push('STARTTLS');
-    if (this.#authAllowed() && !this.#authenticated && !early) verbs.push('AUTH');
-    return verbs;
+  #standing(): Standing {
+    return {
+      secure: this.#secure,
+      authenticated: this.#authenticated,
+      authAllowed: this.#authAllowed(),
+      site: this.#siteExtension,
+    };
   }
 
   #mailCommand(rest: string): void {
@@ -353,21 +316,20 @@ export class ServerSession {
     if (rest !== '') return this.#mistake(replies.badArguments);
     const transaction = this.#transaction;
     if (transaction === undefined || this.#chunksBegun(transaction)) return this.#mistake(replies.badSequence);
+    // RFC 3030 §3: a dot cannot end what may hold anything.
+    if (transaction.mail.body === 'binary') return this.#mistake(replies.badSequence);
     if (transaction.accepted === 0) return this.#mistake(this.#nobody(transaction));
     return this.#ask('data', { kind: 'data' });
   }
 
-  /** RFC 3030 §2. Whatever is wrong with it, its octets are taken from the input first, so that both sides keep in step. */
   #bdatCommand(rest: string): void {
-    const chunk: Chunk | undefined = parseChunk(rest);
-    if (chunk === undefined) return this.#endWith(replies.badChunk, 'errors'); // octets and commands cannot be told apart any more
     const refusal = this.#chunkRefusal();
-    this.#chunk = refusal === undefined ? chunk : { ...chunk, refusal };
-    if (refusal !== undefined || this.#chunks !== undefined) return this.#beginChunk();
+    if (!this.#chunks.command(rest, refusal)) return this.#endWith(replies.badChunk, 'errors');
+    if (refusal !== undefined || this.#chunks.begun) return this.#beginChunk();
     return this.#ask('data', { kind: 'data' });
   }
 
-  #chunkRefusal(): Chunk['refusal'] {
+  #chunkRefusal(): ChunkRefusal | undefined {
     const transaction = this.#transaction;
     if (this.#needsTls()) return { reply: replies.tlsRequired, mistake: true };
     if (transaction === undefined) return { reply: replies.badSequence, mistake: true };
@@ -382,47 +344,42 @@ export class ServerSession {
   }
 
   #beginChunk(): void {
-    const chunk = this.#chunk;
-    if (chunk === undefined) return;
+    const begun = this.#chunks.begin();
+    if (begun === undefined) return;
     this.#phase = 'content';
-    const chunks = chunk.refusal === undefined ? this.#chunks : undefined;
-    chunks?.begin(chunk.sizeBytes);
-    this.#body = chunks ?? new SwallowedChunk(chunk.sizeBytes);
-    if (chunks?.fault !== undefined) this.#abortContent(chunks.fault);
-    if (chunk.sizeBytes === 0 && !this.#over()) this.#chunkTaken(chunk);
+    this.#body = begun.body;
+    if (begun.body.fault !== undefined) this.#abortContent(begun.body.fault);
+    if (begun.empty && !this.#over()) this.#chunkTaken();
   }
 
   /** All octets of a chunk are here. */
-  #chunkTaken(chunk: Chunk): void {
+  #chunkTaken(): void {
     this.#command = 'BDAT';
-    this.#chunk = undefined;
     this.#body = undefined;
-    const { refusal, last } = chunk;
-    const chunks = this.#chunks;
-    if (refusal !== undefined || chunks === undefined) {
-      this.#phase = 'commands';
-      if (last && this.#transaction?.failed !== undefined) {
-        this.#answers = this.#answersTo(this.#transaction);
-        this.#forget();
-      }
-      const { reply = replies.badSequence, mistake = false } = refusal ?? {};
-      return mistake ? this.#mistake(reply) : this.#refuse(reply, this.#takeAnswers());
-    }
-    if (last) chunks.end();
-    if (this.#over()) return undefined;
+    const end = this.#chunks.taken();
+    if (end === undefined || this.#over()) return undefined;
     this.#phase = 'commands';
-    const { fault } = chunks;
-    if (fault !== undefined) {
-      this.#abortContent(fault);
-      this.#chunks = undefined;
-      const reply = contentReply(fault);
-      if (last) this.#endTransaction();
-      else if (this.#transaction !== undefined) this.#transaction.failed = reply;
-      return this.#refuse(reply, this.#takeAnswers());
+    switch (end.kind) {
+      case 'refused': {
+        if (end.last && this.#transaction?.failed !== undefined) {
+          this.#answers = this.#answersTo(this.#transaction);
+          this.#forget();
+        }
+        const { reply = replies.badSequence, mistake = false } = end.refusal ?? {};
+        return mistake ? this.#mistake(reply) : this.#refuse(reply, this.#takeAnswers());
+      }
+      case 'fault': {
+        this.#abortContent(end.fault);
+        const reply = contentReply(end.fault);
+        if (end.last) this.#endTransaction();
+        else if (this.#transaction !== undefined) this.#transaction.failed = reply;
+        return this.#refuse(reply, this.#takeAnswers());
+      }
+      case 'received':
+        return this.#reply({ ...replies.ok, text: `${end.sizeBytes} octets received` });
+      case 'complete':
+        return this.#contentComplete(end.facts);
     }
-    if (!last) return this.#reply({ ...replies.ok, text: `${chunk.sizeBytes} octets received` });
-    this.#chunks = undefined;
-    return this.#contentComplete(chunks.facts);
   }
 
   #contentComplete(facts: ContentFacts): void {
@@ -452,7 +409,7 @@ export class ServerSession {
 
   /** A content in chunks is under way or has failed: RCPT and DATA are out of place (RFC 3030 §2). */
   #chunksBegun(transaction: Transaction): boolean {
-    return this.#chunks !== undefined || transaction.failed !== undefined;
+    return this.#chunks.begun || transaction.failed !== undefined;
   }
 
   #needsTls(): boolean {
@@ -489,62 +446,26 @@ export class ServerSession {
     const [name = '', initial, more] = rest.split(/ +/);
     if (name === '' || more !== undefined) return this.#mistake(replies.badArguments);
     const mechanism = name.toUpperCase();
-    const scram = mechanism === 'SCRAM-SHA-256' && this.#options.scram === true;
-    if (mechanism !== 'PLAIN' && mechanism !== 'LOGIN' && !scram) return this.#mistake(replies.unknownMechanism);
-    this.#auth = scram ? { mechanism: 'SCRAM-SHA-256' } : { mechanism: mechanism === 'LOGIN' ? 'LOGIN' : 'PLAIN' };
+    const exchange = AuthExchange.of(mechanism, this.#options.scram === true);
+    if (exchange === undefined) return this.#mistake(replies.unknownMechanism);
+    this.#auth = exchange;
     this.#phase = 'auth';
     if (initial !== undefined) return this.#authLine(initial);
-    return this.#reply({ code: 334, text: mechanism === 'LOGIN' ? base64('Username:') : '' });
+    return this.#reply(exchange.prompt);
   }
 
   #authLine(line: string): void {
-    const auth = this.#auth;
     this.#command = 'AUTH';
-    const text = line === '*' ? undefined : fromBase64(line);
-    if (auth === undefined || text === undefined) {
-      this.#auth = undefined;
-      this.#phase = 'commands';
-      return this.#mistake(line === '*' ? replies.authCancelled : replies.badBase64);
-    }
-    if (auth.mechanism === 'SCRAM-SHA-256') return this.#scramLine(auth, text);
-    if (auth.mechanism === 'LOGIN' && auth.user === undefined) {
-      auth.user = text;
-      return this.#reply({ code: 334, text: base64('Password:') });
-    }
-    this.#auth = undefined;
-    this.#phase = 'commands';
-    const said = auth.mechanism === 'PLAIN' ? parsePlain(text) : { authzid: '', user: auth.user ?? '', password: text };
-    if (said === undefined) return this.#mistake(replies.badArguments);
-    return this.#ask('auth', { kind: 'auth', mechanism: auth.mechanism, ...said });
+    const step = this.#auth?.line(line) ?? { kind: 'mistake', reply: replies.badSequence };
+    if (step.kind === 'say') return this.#reply(step.reply);
+    if (step.kind === 'ask' && step.event.kind === 'scram') return this.#ask('scram', step.event);
+    this.#authOver();
+    return step.kind === 'mistake' ? this.#mistake(step.reply) : this.#ask('auth', step.event);
   }
 
-  /** RFC 5802 §5. Our own proof goes as a challenge, since 235 carries none (RFC 4954 §4), and an empty line takes note of it. */
-  #scramLine(auth: Auth & { mechanism: 'SCRAM-SHA-256' }, text: string): void {
-    const { first, exchange } = auth;
-    if (first === undefined) {
-      const begun = parseScramFirst(text);
-      if (begun === undefined) return this.#authEnded(replies.badArguments);
-      auth.first = begun;
-      return this.#ask('scram', { kind: 'scram', user: begun.user });
-    }
-    const asked = { kind: 'auth', mechanism: 'SCRAM-SHA-256', user: first.user, authzid: first.authzid } as const;
-    if (auth.proved === undefined) {
-      const proof = exchange?.finish(text);
-      if (proof === undefined) return this.#authEnded(replies.badArguments);
-      if (proof !== false) {
-        auth.proved = true;
-        return this.#reply({ code: 334, text: base64(proof) });
-      }
-    } else if (text !== '') return this.#authEnded(replies.badArguments);
+  #authOver(): void {
     this.#auth = undefined;
     this.#phase = 'commands';
-    return this.#ask('auth', { ...asked, proved: auth.proved === true });
-  }
-
-  #authEnded(reply: Reply): void {
-    this.#auth = undefined;
-    this.#phase = 'commands';
-    return this.#mistake(reply);
   }
 
   #content(): boolean {
@@ -559,8 +480,8 @@ export class ServerSession {
       if (this.#over()) return false;
     }
     if (end < 0) return true;
-    if (this.#chunk !== undefined) {
-      this.#chunkTaken(this.#chunk);
+    if (this.#chunks.atHand) {
+      this.#chunkTaken();
       return true;
     }
 
@@ -590,13 +511,10 @@ export class ServerSession {
         this.#refuse(answer.reply);
         return this.#endWith(replies.tooManyErrors, 'errors');
       }
-      if (question === 'scram') {
-        this.#auth = undefined;
-        this.#phase = 'commands';
-      }
-      if (question === 'data' && this.#chunk !== undefined) {
+      if (question === 'scram') this.#authOver();
+      if (question === 'data' && this.#chunks.atHand) {
         if (transaction !== undefined) transaction.failed = answer.reply;
-        this.#chunk = { ...this.#chunk, refusal: { reply: answer.reply, mistake: false } };
+        this.#chunks.refuse(answer.reply);
         return this.#beginChunk();
       }
       return this.#refuse(answer.reply, question === 'content-end' ? this.#takeAnswers() : 1);
@@ -604,15 +522,15 @@ export class ServerSession {
     switch (question) {
       case 'mail':
         this.#mails++;
-        return this.#reply(said(replies.senderOk, answer.text));
+        return this.#reply(said(replies.senderOk, answer));
       case 'rcpt':
         if (transaction !== undefined) transaction.accepted++;
-        return this.#reply(said(replies.recipientOk, answer.text));
+        return this.#reply(said(replies.recipientOk, answer));
       case 'data': {
         this.#contentOpen = true;
         const limits = { maxMessageBytes: this.#options.maxMessageBytes, maxHeaderBytes: this.#options.maxHeaderBytes ?? 1_048_576 };
-        if (this.#chunk !== undefined) {
-          this.#chunks = new ChunkBody(limits, this.#pass);
+        if (this.#chunks.atHand) {
+          this.#chunks.accept({ ...limits, binary: transaction?.mail.body === 'binary' }, this.#pass);
           return this.#beginChunk();
         }
         this.#phase = 'content';
@@ -620,16 +538,14 @@ export class ServerSession {
         return this.#reply(replies.sendContent);
       }
       case 'content-end':
-        return this.#reply(said(replies.ok, answer.text), this.#takeAnswers());
+        return this.#reply(said(replies.ok, answer), this.#takeAnswers());
       case 'auth':
         this.#authenticated = true;
-        return this.#reply(said(replies.authenticated, answer.text));
+        return this.#reply(said(replies.authenticated, answer));
       case 'scram': {
-        const auth = this.#auth;
-        if (auth?.mechanism !== 'SCRAM-SHA-256' || auth.first === undefined) return undefined;
         if (answer.scram === undefined) throw new Error('a SCRAM question is accepted with a credential');
-        auth.exchange = new ScramExchange(auth.first, answer.scram, this.#options.nonce?.() ?? randomBytes(18).toString('base64'));
-        return this.#reply({ code: 334, text: base64(auth.exchange.challenge) });
+        const challenge = this.#auth?.challenge(answer.scram, this.#options.nonce?.() ?? randomBytes(18).toString('base64'));
+        return challenge === undefined ? undefined : this.#reply(challenge);
       }
       case 'xclient': {
         this.#forwarded = true;
@@ -657,7 +573,7 @@ export class ServerSession {
   }
 
   #rules() {
-    return { extensions: this.#extensions, site: this.#siteExtension, maxMessageBytes: this.#options.maxMessageBytes };
+    return { ...this.#options, extensions: this.#extensions, site: this.#siteExtension, secure: this.#secure };
   }
 
   #ask(question: Question, event: ServerEvent): void {
@@ -669,7 +585,7 @@ export class ServerSession {
   /** Forgets the transaction, if there is one. */
   #forget(): void {
     if (this.#transaction === undefined) return;
-    this.#chunks = undefined;
+    this.#chunks.forget();
     this.#abortContent('reset');
     this.#transaction = undefined;
     this.#tell({ kind: 'reset' });
@@ -678,8 +594,8 @@ export class ServerSession {
   #abandon(fault: ContentFault): void {
     this.#abortContent(fault);
     this.#body = undefined;
-    this.#chunk = undefined;
     this.#forget();
+    this.#chunks.end();
   }
 
   /** Tells the host to drop what it has begun, once. */
@@ -741,19 +657,11 @@ export class ServerSession {
   }
 }
 
-const beforeTls: ReadonlySet<string> = new Set(['EHLO', 'HELO', 'LHLO', 'NOOP', 'RSET', 'QUIT', 'STARTTLS', 'HELP']);
-const notImplemented: ReadonlySet<string> = new Set(['EXPN', 'TURN', 'ATRN', 'ETRN', 'SEND', 'SOML', 'SAML', 'BDAT', 'BURL']);
-const otherProtocols: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'OPTIONS', 'CONNECT', 'PROXY']);
-
 function contentReply(fault: ContentFault): Reply {
   if (fault === 'too-large') return replies.tooLarge;
   return fault === 'header-too-large' ? replies.headerTooLarge : replies.badContent;
 }
 
-function said(reply: Reply, text: string | undefined): Reply {
-  return text === undefined ? reply : { ...reply, text };
-}
-
-function base64(text: string): string {
-  return Buffer.from(text).toString('base64');
+function said(reply: Reply, { text = reply.text, enhanced = reply.enhanced }: { text?: string; enhanced?: string }): Reply {
+  return { code: reply.code, ...(enhanced === undefined ? {} : { enhanced }), text };
 }

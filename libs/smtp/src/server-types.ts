@@ -12,7 +12,12 @@ export type Extension =
   | 'DSN' // RFC 3461
   | 'ENHANCEDSTATUSCODES' // RFC 2034
   | 'CHUNKING' // RFC 3030: BDAT
+  | 'BINARYMIME' // RFC 3030 §3: BODY=BINARYMIME, content by BDAT alone
   | 'LIMITS' // RFC 9422
+  | 'FUTURERELEASE' // RFC 4865; for submission
+  | 'MT-PRIORITY' // RFC 6710
+  | 'DELIVERBY' // RFC 2852
+  | 'REQUIRETLS' // RFC 8689; offered inside TLS
   | 'STARTTLS' // RFC 3207; offered until TLS is active
   | 'AUTH'; // RFC 4954; offered where credentials are safe
 
@@ -24,7 +29,12 @@ export const allExtensions = [
   'DSN',
   'ENHANCEDSTATUSCODES',
   'CHUNKING',
+  'BINARYMIME',
   'LIMITS',
+  'FUTURERELEASE',
+  'MT-PRIORITY',
+  'DELIVERBY',
+  'REQUIRETLS',
   'STARTTLS',
   'AUTH',
 ] as const satisfies readonly Extension[];
@@ -43,6 +53,12 @@ export interface ServerOptions {
   maxRecipients: number;
   /** Mails in one session, then 421; without it as many as come. */
   maxMails?: number;
+  /** The longest a mail may be asked to be held (FUTURERELEASE), from MAIL on. Default none: every wish is refused. */
+  maxHoldMs?: number;
+  /** BY with mode R for less is refused (DELIVERBY). Default 1. */
+  minDeliverBySeconds?: number;
+  /** Milliseconds since the epoch, for what is said in dates. Default the system's clock. */
+  now?: () => number;
   /** MAIL only after AUTH. */
   requireAuth?: boolean;
   /** Nothing but EHLO, NOOP, STARTTLS and QUIT before TLS. */
@@ -69,13 +85,20 @@ export interface ServerOptions {
 export interface MailCommand {
   sender: string | null;
   sizeBytes?: number; // declared
-  body?: '7bit' | '8bit'; // declared
+  body?: '7bit' | '8bit' | 'binary'; // declared
   smtputf8: boolean;
   ret?: 'full' | 'hdrs';
   envid?: string; // xtext undone
   /** RFC 4954 §5: who submitted the mail, as the client says; null for AUTH=<>. */
   auth?: string | null;
   site?: SiteParameters;
+  /** Not to be on its way before, milliseconds since the epoch: HOLDFOR or HOLDUNTIL. */
+  holdUntil?: number;
+  priority?: number; // -9 to 9, MT-PRIORITY
+  /** BY: in so many seconds (negative ones with `notify`: it is late already), or it is returned, or its sender told of the delay. */
+  deliverBy?: { seconds: number; mode: 'return' | 'notify'; trace: boolean };
+  /** REQUIRETLS: over verified TLS all the way, or not at all. */
+  requireTls?: boolean;
 }
 
 export interface RcptCommand {
@@ -139,8 +162,8 @@ export type ServerEvent =
   /** The session is over; close the connection when everything is sent. */
   | { kind: 'close'; reason: 'quit' | 'errors' | 'refused' | 'ended' };
 
-/** A host's answer to a question: yes (with another text, if any) or a reply of 400 and above. 421 ends the session. */
-export type Answer = { accept: true; text?: string; scram?: ScramCredential } | { accept: false; reply: Reply };
+/** A host's answer to a question: yes (with another text and status, if any) or a reply of 400 and above. 421 ends the session. */
+export type Answer = { accept: true; text?: string; enhanced?: string; scram?: ScramCredential } | { accept: false; reply: Reply };
 
 export const accept: Answer = { accept: true };
 export function reject(reply: Reply): Answer {

@@ -5,14 +5,15 @@ export function encodeXtext(text: string): string {
   );
 }
 
-/** @returns the text, or `undefined` when it is no xtext or hides a control character. */
+/** @returns the text, or `undefined` when it is no xtext, or holds or hides a control character or what was no UTF-8. */
 export function decodeXtext(xtext: string): string | undefined {
   if (!/^(?:[!-*,-~\u0080-\u{10ffff}]|\+[0-9A-F]{2})*$/u.test(xtext)) return undefined;
-  if (!xtext.includes('+')) return xtext;
-  const bytes = Buffer.from(
-    xtext.replace(/\+([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
-    'latin1',
-  );
-  const text = /[^\p{ASCII}]/u.test(xtext) ? xtext : bytes.toString();
-  return /[\p{Cc}\ufffd]/u.test(text) ? undefined : text;
+  if (!xtext.includes('+')) return unclean.test(xtext) ? undefined : xtext;
+  // Octet by octet, since what stands there itself may be UTF-8 (RFC 6533 §3).
+  const octets = Buffer.from(xtext).toString('latin1');
+  const plain = octets.replace(/\+([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const text = Buffer.from(plain, 'latin1').toString();
+  return unclean.test(text) ? undefined : text;
 }
+
+const unclean = /[\p{Cc}\ufffd]/u;

@@ -76,6 +76,62 @@ function ready(keywords: readonly string[] = full, options: Partial<ClientOption
   return script;
 }
 
+describe('what is said only where it is offered', () => {
+  const wishes: OutgoingMail = {
+    ...mail,
+    priority: -3,
+    deliverBy: { seconds: 120, mode: 'return', trace: true },
+    requireTls: true,
+    body: '8bit',
+  };
+  test.each([
+    [['MT-PRIORITY'], ' MT-PRIORITY=-3'],
+    [['DELIVERBY'], ' BY=120;RT'],
+    [['DELIVERBY 60'], ' BY=120;RT'],
+    [['REQUIRETLS'], ' REQUIRETLS'],
+    [['MT-PRIORITY', 'DELIVERBY', 'REQUIRETLS'], ' MT-PRIORITY=-3 BY=120;RT REQUIRETLS'],
+    [[], ''],
+  ])('%j', (offered, said) => {
+    const keywords = ['8BITMIME', ...offered].map((word, at) => `250${at === offered.length ? ' ' : '-'}${word}`);
+    expect(ready(['250-mx.x.example', ...keywords]).start(wishes)).toBe(`MAIL FROM:<ada@corp.example> BODY=8BITMIME${said}\r\n`);
+  });
+});
+
+describe('a binary mail', () => {
+  const binary: OutgoingMail = { ...mail, body: 'binary', sizeBytes: 5 };
+  test.each([
+    { name: 'with PIPELINING', keywords: ['250-mx', '250-PIPELINING', '250-CHUNKING', '250 BINARYMIME'] },
+    { name: 'without', keywords: ['250-mx', '250-CHUNKING', '250 BINARYMIME'] },
+  ])('$name: one chunk, when it is known who takes it', ({ name, keywords }) => {
+    const script = ready(keywords);
+    const envelope = ['MAIL FROM:<ada@corp.example> BODY=BINARYMIME\r\n', 'RCPT TO:<b@x.example>\r\n', 'RCPT TO:<c@x.example>\r\n'];
+    if (name === 'with PIPELINING') {
+      expect(script.start(binary)).toBe(envelope.join(''));
+      expect(script.say('250 ok', '550 5.1.1 no', '250 ok')).toBe('BDAT 5 LAST\r\n');
+    } else {
+      expect(script.start(binary)).toBe(envelope[0]);
+      expect(script.say('250 ok')).toBe(envelope[1]);
+      expect(script.say('550 5.1.1 no')).toBe(envelope[2]);
+      expect(script.say('250 ok')).toBe('BDAT 5 LAST\r\n');
+    }
+    expect(script.session.step).toBe('content');
+    expect(script.content('.\r\n', '\n.')).toBe('.\r\n\n.');
+    expect(script.say('250 2.0.0 taken')).toBe('');
+    expect(script.fates).toEqual(['refused rcpt 550', 'accepted 250']);
+  });
+  test('a server without BINARYMIME, or without CHUNKING, or a size nobody knows: unsupported', () => {
+    for (const keywords of [
+      ['250-mx', '250 CHUNKING'],
+      ['250-mx', '250 BINARYMIME'],
+    ]) {
+      expect(ready(keywords).start(binary)).toBe('');
+    }
+    const script = ready(['250-mx', '250-CHUNKING', '250 BINARYMIME']);
+    script.start({ ...mail, body: 'binary' });
+    expect(script.fates).toEqual(['unsupported 5.6.1', 'unsupported 5.6.1']);
+  });
+});
+
 describe('before the first mail', () => {
   test('EHLO, and what is offered', () => {
     const script = new Script();

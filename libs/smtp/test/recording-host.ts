@@ -37,8 +37,10 @@ export interface HostOptions extends Partial<ServerOptions> {
   refuseAtStart?: Reply;
 }
 
+/** Only for dialogues that name them. */
+const later: ReadonlySet<string> = new Set(['CHUNKING', 'BINARYMIME', 'LIMITS', 'FUTURERELEASE', 'MT-PRIORITY', 'DELIVERBY', 'REQUIRETLS']);
 /** What a dialogue gets that says nothing of extensions. */
-const usual = allExtensions.filter((extension) => extension !== 'CHUNKING' && extension !== 'LIMITS');
+export const usual = allExtensions.filter((one) => !later.has(one));
 
 /** The user of RFC 7677 §3. */
 const pencil = scramCredential('pencil', Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'));
@@ -75,6 +77,9 @@ export class RecordingHost {
         extensions: usual,
         maxMessageBytes: 100_000,
         maxRecipients: 10,
+        maxHoldMs: 86_400_000,
+        minDeliverBySeconds: 60,
+        now: () => Date.UTC(2026, 10, 2, 10),
         nonce: () => options.scramNonce ?? 'server',
         ...options,
       },

@@ -121,6 +121,29 @@ export function createMetrics(stage: string, now: () => number = Date.now) {
       labelNames: ['gateway', 'code'],
       registers,
     }),
+    recipientChecks: new Counter({
+      name: 'mailrail_recipient_checks_total',
+      help: 'recipients looked up at RCPT: known, unknown, or unanswered (and taken)',
+      labelNames: ['result'],
+      registers,
+    }),
+    senderChecks: new Counter({
+      name: 'mailrail_sender_checks_total',
+      help: 'messages whose sender was checked, by gateway, DMARC result and what became of them',
+      labelNames: ['gateway', 'dmarc', 'result'],
+      registers,
+    }),
+    limited: new Counter({
+      name: 'mailrail_limited_total',
+      help: 'what was told to come later since its client is over a limit',
+      labelNames: ['gateway', 'subject', 'measure'],
+      registers,
+    }),
+    limitsUnshared: new Counter({
+      name: 'mailrail_limits_unshared_total',
+      help: 'limits counted by this process alone, since Redis did not answer',
+      registers,
+    }),
     sessions: new Gauge({ name: 'mailrail_sessions', help: 'open sessions by gateway or connector', labelNames: ['name'], registers }),
   };
 }

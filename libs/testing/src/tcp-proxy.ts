@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { freePorts } from './brokers/ports.ts';
 
 export interface TcpProxy {
   readonly port: number; // on 127.0.0.1
@@ -57,10 +58,8 @@ export async function tcpProxy(target: { port: number; host?: string } | number)
         resolve();
       });
     });
-  await listen(0);
-  const address = server.address();
-  if (address === null || typeof address !== 'object') throw new Error('the proxy has no address');
-  const { port } = address;
+  const [port = 0] = await freePorts([0]); // after `refuse` it is listened on again: no connection may have been given it meanwhile
+  await listen(port);
   const stopListening = () => new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve()));
   const cut = () => {
     for (const [client, remote] of pairs) {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +9,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import amqp from 'amqplib';
 import { Redis } from 'ioredis';
 import { commandLine } from '../src/brokers/processes.ts';
+import { startRabbitMq } from '../src/brokers/rabbitmq-process.ts';
+import { brokerSources } from '../src/brokers/sources.ts';
 import { startBroker, startOwnRedis, waitFor } from '../src/index.ts';
 
 const folders: string[] = [];
@@ -109,6 +111,27 @@ async function listening(pid: number): Promise<{ ports: string[] }> {
   }
   return { ports };
 }
+
+function rabbitmqServer(): string {
+  const { rabbitmq } = brokerSources({ PATH: process.env['PATH'], MAILRAIL_CONTAINERS: 'never' });
+  if (rabbitmq.from !== 'binary') throw new Error('this test needs an installed RabbitMQ');
+  return rabbitmq.path;
+}
+
+test('a port taken between its choice and the start is replaced', async () => {
+  const dir = await folder();
+  const program = path.join(dir, 'rabbitmq-server');
+  const once = path.join(dir, 'failed-once');
+  const words = 'could_not_start_listener,"127.0.0.1",5672,eaddrinuse';
+  await writeFile(program, `#!/bin/sh\n[ -e '${once}' ] && exec '${rabbitmqServer()}' "$@"\n: > '${once}'\necho '${words}'\nexit 1\n`);
+  await chmod(program, 0o755);
+  const rabbitmq = await startRabbitMq({ binary: program });
+  await rabbitmq.close();
+
+  await rm(once);
+  await writeFile(program, `#!/bin/sh\necho '${words}'\nexit 1\n`);
+  await expect(startRabbitMq({ binary: program })).rejects.toThrow(/another program took one of its ports \(\d+(, \d+)*\); its output/);
+}, 120_000);
 
 test('a Redis of our own keeps its data over stop and start', async () => {
   const redis = await startOwnRedis({ dir: await folder() });

@@ -27,7 +27,8 @@ export async function reportMail(about: DeliveryReport, planned: PlannedReport, 
   if (head.kind === 'unavailable') return { kind: 'unavailable', reason: head.reason };
   const original = head.kind === 'bytes' ? head.bytes.subarray(content.relayOffset) : undefined;
   const sizeBytes = content.sizeBytes - content.relayOffset;
-  const limit = about.ret === 'hdrs' ? -1 : about.ret === 'full' ? deps.fullBytes : deps.unaskedBytes;
+  // RFC 8689 §5: what was to travel in safety does not come back whole by a way nobody knows.
+  const limit = about.ret === 'hdrs' || about.requireTls === true ? -1 : about.ret === 'full' ? deps.fullBytes : deps.unaskedBytes;
   // RFC 3461 §4.3: RET is about failures; of any other outcome the header is enough.
   let whole = planned.action === 'failed' && sizeBytes <= limit;
 
@@ -123,7 +124,9 @@ function envelopeOf(
     sender: null,
     recipients: [{ id: recipientId(rootId, to), address: to, original: to, notify: 'never' }],
     origin: { gateway: 'aq', dialect: 'report', at: happenedAt(about), authenticated: true, trust: 'inside' },
-    lane: 'normal',
+    lane: about.priority === undefined ? 'normal' : about.lane,
+    ...(about.priority === undefined ? {} : { priority: about.priority }), // as urgent as what it is about (RFC 6710 §5)
+    ...(about.requireTls === true ? { requireTls: true } : {}),
     attempt: 1,
     expiresAt: now + organization.settings.schedule.expireAfter,
     delayReported: true, // a report leads to no report

@@ -1,5 +1,6 @@
-import type { DeliveryReport, RecipientStatus } from '@mailrail/contracts';
+import { type DeliveryReport, progressOf, type RecipientStatus } from '@mailrail/contracts';
 import type { Ledger } from '@mailrail/ledger';
+import { oneLine } from '@mailrail/mail';
 import { type Counted, done, type Emit, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
 import { type ReportMailDeps, reportMail } from './report-mail.ts';
 import { effectKey, tellPlan } from './tell-plan.ts';
@@ -34,6 +35,9 @@ export const report: Stage<DeliveryReport, ReportDeps> = async (mail, deps) => {
   const newReports = reports.filter(({ rootId }) => freshReports.has(rootId));
   await deps.ledger.complete([
     ...fresh.map(({ status, key, outcome }) => ({ key, outcome, ...(status.action === 'failed' ? { count: { field, by: 1 } } : {}) })),
+    ...fresh.flatMap(({ status: { recipient, action, status, reason } }) =>
+      action === 'failed' ? progressOf(mail, [recipient], { state: 'failed', status, detail: oneLine(reason) }) : [],
+    ),
     ...newReports.map(({ rootId }) => ({ key: `report:${rootId}`, outcome: 'made', count: { field: 'reports' as const, by: 1 } })),
   ]);
 

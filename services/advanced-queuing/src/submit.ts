@@ -55,6 +55,7 @@ function accept(mail: OutboundMail, header: HeaderFacts, { organization, hooks, 
     recipients: mail.recipients.map((recipient) => withWishes(recipient, mail.sender === null)),
     header,
     submittedAt: now,
+    ...held(mail, now),
   };
   return hooks === noHooks ? passOn(accepted) : hooked(accepted, hooks);
 }
@@ -76,9 +77,24 @@ async function hooked(mail: AcceptedMail, hooks: Hooks): Promise<Outcome> {
 }
 
 function passOn(mail: AcceptedMail): Outcome {
+  const { recipients, content, origin, dueAt } = mail;
   return done([toStation('aq.pre-categorization', mail)], {
-    facts: { recipients: mail.recipients.length, sizeBytes: mail.content.sizeBytes, dialect: mail.origin.dialect },
+    facts: {
+      recipients: recipients.length,
+      sizeBytes: content.sizeBytes,
+      dialect: origin.dialect,
+      ...(dueAt === undefined ? {} : { heldUntil: new Date(dueAt).toISOString() }),
+    },
   });
+}
+
+/**
+ * A mail its sender wants held (RFC 4865) is submitted, claimed and counted like any other, and then waits on the ladder in front of the
+ * categorizer: who its recipients are is found out when it is let go.
+ */
+function held({ heldUntil }: OutboundMail, now: number): Pick<AcceptedMail, 'dueAt' | 'lastReason'> {
+  if (heldUntil === undefined || heldUntil <= now) return {};
+  return { dueAt: heldUntil, lastReason: `held until ${new Date(heldUntil).toISOString()}, as its sender wished` };
 }
 
 function withWishes(recipient: Recipient, isReport: boolean): Recipient {

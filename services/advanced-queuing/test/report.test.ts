@@ -431,3 +431,29 @@ test('what only somebody who does not exist could mend is badmail, and counts th
   expect(outcome).toEqual({ kind: 'poison', reason: 'nobody to tell: no entry has this address' });
   expect(await ledger.counts()).toEqual({});
 });
+
+describe('wishes of the mail it is about', () => {
+  /** The report of a mail that is small enough to come back whole, and its text. */
+  async function reported(more: Partial<DeliveryReport>) {
+    const { content, run } = stage();
+    const rootId = newRootId();
+    const stored = await content.put({ rootId, form: 'message' }, [Buffer.from(returnPathField(zoe)), messageBytes()]);
+    const mail = reportOf([{ address: ada }], { rootId, ...more });
+    const relayOffset = returnPathField(zoe).length;
+    const [made] = mails(await run({ ...mail, content: { ...mail.content, ref: stored.ref, sizeBytes: stored.sizeBytes, relayOffset } }));
+    if (made === undefined) throw new Error('no report was made');
+    return { made, text: (await bytesOf(content, made)).toString() };
+  }
+
+  test('a report of an urgent mail is as urgent (RFC 6710)', async () => {
+    expect((await reported({ priority: 5, lane: 'high' })).made).toMatchObject({ priority: 5, lane: 'high' });
+  });
+  test('what required TLS comes back as its header alone, whatever RET says, and the report requires it, too (RFC 8689 §5)', async () => {
+    const safe = await reported({ requireTls: true, ret: 'full' });
+    expect(safe.made.requireTls).toBe(true);
+    expect(safe.text).toContain('The header of your message is enclosed.');
+    const usual = await reported({ ret: 'full' });
+    expect(usual.made).not.toHaveProperty('requireTls');
+    expect(usual.text).toContain('Your message is enclosed.');
+  });
+});

@@ -117,6 +117,18 @@ describe('what is added', () => {
       submittedAt: now,
     });
   });
+  test('a mail its sender wants held waits in front of the categorizer, and says why', async () => {
+    const heldUntil = now + 3_600_000;
+    const result = accepted(await submit(mail({}, { heldUntil }), deps()));
+    expect(result).toMatchObject({ dueAt: heldUntil, lastReason: 'held until 2026-11-23T11:00:00.000Z, as its sender wished' });
+    const outcome = await submit(mail({}, { heldUntil }), deps());
+    expect(outcome).toMatchObject({ facts: { heldUntil: '2026-11-23T11:00:00.000Z' } });
+  });
+  test('a hold that is over holds nothing', async () => {
+    const result = accepted(await submit(mail({}, { heldUntil: now }), deps()));
+    expect(result).not.toHaveProperty('dueAt');
+    expect(result).not.toHaveProperty('lastReason');
+  });
   test('a report carries no wishes', async () => {
     const result = accepted(await submit(mail({}, { sender: null, envid: 'W7', ret: 'full' }), deps()));
     expect(result.recipients.map(({ notify }) => notify)).toEqual(['never', 'never']);

@@ -4,9 +4,9 @@ import { type BrokenGroup, type Directory, type Membership, resolveRecipients } 
 import type { Ledger } from '@mailrail/ledger';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import { type Counted, done, type Emit, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
-import { type Bifurcation, bifurcate, type Copy } from './copies.ts';
+import { asksForReceipts, changedContent, type ContentChange, formsFor } from './content-forms.ts';
+import { type Bifurcation, bifurcate, type Copy, type FormOf } from './copies.ts';
 import { resolvingOf } from './recipients.ts';
-import { withReversePath } from './reverse-path-form.ts';
 
 export interface CategorizeDeps {
   directory: Directory;
@@ -69,9 +69,14 @@ export const categorize: Stage<AcceptedMail, CategorizeDeps> = async (mail, deps
     }
   }
   const broken = resolution.broken.length === 0 ? resolution.broken : await notYetTold(mail, resolution.broken, deps);
-  const split = bifurcate(mail, { ...resolution, broken }, deps.now, organization.version);
-  const mine = await withoutOthers(mail, split.copies, deps);
+  let split: Bifurcation;
+  let mine: Copy[];
   try {
+    const formOf = resolution.hops.some(({ form }) => form !== undefined)
+      ? await formsFor(resolution.hops, mail.content, deps.content)
+      : asItCame;
+    split = bifurcate(mail, { ...resolution, broken }, { now: deps.now, organizationVersion: organization.version, formOf });
+    mine = await withoutOthers(mail, split.copies, deps);
     await giveForms(mail, mine, deps.content);
   } catch (error) {
     return contentFailure(error, mail.attempt);
@@ -130,13 +135,28 @@ async function notYetTold(mail: AcceptedMail, broken: BrokenGroup[], { ledger }:
   return broken.filter((_, at) => claimed[at] !== 'other');
 }
 
-/** Copies for mailboxes that name another reverse-path need content that does, too. */
+const asItCame: FormOf = () => undefined;
+
+/**
+ * Copies for mailboxes that name another reverse-path need content that does, too; others need fields against automatic replies, no
+ * requests for receipts, or less than all parts. Of what came through a group that is done already.
+ */
 async function giveForms(mail: AcceptedMail, copies: readonly Copy[], store: CategorizeDeps['content']): Promise<void> {
-  const forms = new Map<string | null, Content>();
-  for (const { station, mail: copy } of copies) {
-    if (station === 'aq.post-categorization' || copy.sender === mail.sender) continue;
-    const form = forms.get(copy.sender) ?? (await withReversePath(mail.content, mail.rootId, copy.sender, store));
-    forms.set(copy.sender, form);
+  const asks = copies.some(({ hides }) => hides) && (await asksForReceipts(mail.content, store));
+  const forms = new Map<string, Content>();
+  for (const { station, mail: copy, hides } of copies) {
+    const isOutside = station === 'aq.post-categorization';
+    const change: ContentChange = {
+      ...(isOutside || copy.sender === mail.sender ? {} : { reversePath: copy.sender }),
+      ...(copy.suppressAutoReplies === true && mail.suppressAutoReplies !== true ? { isQuiet: true } : {}),
+      ...(asks && hides ? { withoutReceipts: true } : {}),
+      ...(isOutside && copy.contentForm?.without !== undefined ? { without: copy.contentForm.without } : {}),
+    };
+    const key = JSON.stringify(change);
+    if (key === '{}') continue;
+    const form =
+      forms.get(key) ?? (await changedContent(mail.content, change, { rootId: mail.rootId, isForm: mail.expandedVia.length > 0, store }));
+    forms.set(key, form);
     copy.content = form;
   }
 }

@@ -1,24 +1,29 @@
 import type {
   AcceptedMail,
   CategorizedMail,
+  ContentForm,
   DeliveryReport,
   LocalDelivery,
   MailboxRecipient,
   Recipient,
   RecipientStatus,
 } from '@mailrail/contracts';
-import type { BrokenGroup, Resolution, ReversePath, Way } from '@mailrail/directory';
+import type { BrokenGroup, Resolution, ReversePath, WantedForm, Way } from '@mailrail/directory';
 import { derivedId, recipientId } from '@mailrail/mail';
 import { failureReport } from '@mailrail/pipeline';
 import { type Resolving, recipientOn } from './recipients.ts';
 
 type Resolved = Extract<Resolution<Resolving>, { kind: 'resolved' }>;
 
-/** A mail as it goes on, and where. */
-export type Copy =
+/** The form a copy takes for what its recipients can read: undefined where this message has nothing they cannot. */
+export type FormOf = (wanted: WantedForm) => ContentForm | undefined;
+
+/** A mail as it goes on, and where. `hides`: a group passed here does not want its members to be known. */
+export type Copy = { hides: boolean } & (
   | { station: 'store.local-delivery'; mail: LocalDelivery }
   | { station: 'aq.post-categorization'; mail: CategorizedMail }
-  | { station: 'aq.pre-categorization'; mail: AcceptedMail; group: string }; // members of a large group; the id of that group
+  | { station: 'aq.pre-categorization'; mail: AcceptedMail; group: string } // members of a large group; the id of that group
+);
 
 /** What a mail becomes. */
 export interface Bifurcation {
@@ -36,15 +41,19 @@ const maxGroups = 32;
 
 /**
  * Splits a mail into as few as its recipients' different handling allows: where they are, whom the reverse-path names, whether
- * their group hides them or wishes no automatic replies. Each part has an identity derived from what was split off (R1); a mail that stays whole keeps its own.
+ * their group hides them or wishes no automatic replies, what their systems can read of the content. Each part has an identity derived from what was split off (R1); a mail that stays whole keeps its own.
  */
-export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number, organizationVersion: string): Bifurcation {
+export function bifurcate(
+  mail: AcceptedMail,
+  resolution: Resolved,
+  { now, organizationVersion, formOf }: { now: number; organizationVersion: string; formOf: FormOf },
+): Bifurcation {
   const local = new Parts<MailboxRecipient>();
   const onward = new Parts<Recipient>();
   for (const { way, address, mailbox } of resolution.local)
-    local.add(mail, way, '', { ...recipientOn(mail.rootId, way, address), mailbox });
-  for (const { way, address, server } of resolution.hops) {
-    onward.add(mail, way, server === undefined ? '' : `${server.site}\n${server.name}`, recipientOn(mail.rootId, way, address), server);
+    local.add(mail, way, {}, { ...recipientOn(mail.rootId, way, address), mailbox });
+  for (const { way, address, server, form } of resolution.hops) {
+    onward.add(mail, way, { server, form: form === undefined ? undefined : formOf(form) }, recipientOn(mail.rootId, way, address));
   }
 
   const base = { ...mail, organizationVersion };
@@ -57,7 +66,7 @@ export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number,
       mailId: derivedId(mail.mailId, `categorizer:local:${key}`),
       parentId: mail.mailId,
     };
-    copies.push({ station: 'store.local-delivery', mail: own });
+    copies.push({ station: 'store.local-delivery', mail: own, hides: part.hides });
   }
   for (const { key, part, recipients } of onward.slices()) {
     const own = {
@@ -67,16 +76,18 @@ export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number,
       mailId: derivedId(mail.mailId, `categorizer:onward:${key}`),
       parentId: mail.mailId,
     };
-    const { server } = part;
+    const { server, form } = part.toward;
     const target = server === undefined ? {} : { targetSite: server.site, targetServer: server.name };
-    copies.push({ station: 'aq.post-categorization', mail: { ...own, categorizedAt: now, ...target } });
+    const contentForm = form === undefined ? {} : { contentForm: form };
+    const onwards = { ...own, categorizedAt: now, ...target, ...contentForm };
+    copies.push({ station: 'aq.post-categorization', mail: onwards, hides: part.hides });
   }
   for (const { id, way, members } of resolution.large) {
     for (let at = 0; at < members.length; at += maxRecipients) {
       const recipients = members
         .slice(at, at + maxRecipients)
         .map(({ address }) => recipientOn(mail.rootId, { ...way, member: address }, address));
-      const key = JSON.stringify([id, way.reverse, way.hidden ?? null, at / maxRecipients, ...quiet(way)]);
+      const key = JSON.stringify([id, way.reverse, way.hidden ?? null, at / maxRecipients, ...quiet(mail, way)]);
       const own = {
         ...base,
         ...envelopeOn(mail, way),
@@ -84,7 +95,7 @@ export function bifurcate(mail: AcceptedMail, resolution: Resolved, now: number,
         mailId: derivedId(mail.mailId, `categorizer:expand:${key}`),
         parentId: mail.mailId,
       };
-      copies.push({ station: 'aq.pre-categorization', mail: own, group: id });
+      copies.push({ station: 'aq.pre-categorization', mail: own, group: id, hides: isHidden(way) });
     }
   }
   const [only] = copies;
@@ -112,9 +123,16 @@ interface OnTheWay {
   suppressAutoReplies?: true;
 }
 
+/** Where a copy goes: a server of the organization, or elsewhere, where perhaps not everything can be read. */
+interface Toward {
+  server?: { name: string; site: string } | undefined;
+  form?: ContentForm | undefined;
+}
+
 interface Part<R> {
   envelope: OnTheWay;
-  server: { name: string; site: string } | undefined;
+  toward: Toward;
+  hides: boolean;
   recipients: R[];
 }
 
@@ -122,12 +140,14 @@ interface Part<R> {
 class Parts<R> {
   readonly #parts = new Map<string, Part<R>>();
 
-  add(mail: AcceptedMail, way: Way<Resolving>, place: string, recipient: R, server?: { name: string; site: string }): void {
+  add(mail: AcceptedMail, way: Way<Resolving>, toward: Toward, recipient: R): void {
     const envelope = envelopeOn(mail, way);
-    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null, ...quiet(way)]);
+    const { server, form } = toward;
+    const place = server === undefined ? '' : `${server.site}\n${server.name}`;
+    const key = JSON.stringify([place, envelope.sender, way.hidden ?? null, ...quiet(mail, way), ...(form === undefined ? [] : [form])]);
     const part = this.#parts.get(key);
     if (part === undefined) {
-      this.#parts.set(key, { envelope, server, recipients: [recipient] });
+      this.#parts.set(key, { envelope, toward, hides: isHidden(way), recipients: [recipient] });
       return;
     }
     part.recipients.push(recipient);
@@ -149,13 +169,23 @@ function envelopeOn(mail: AcceptedMail, way: Way<Resolving>): OnTheWay {
   return {
     sender: reversePath(mail.sender, way.reverse),
     expandedVia: [...mail.expandedVia, ...way.groups].slice(0, maxGroups),
-    ...(way.suppressOof === true ? { suppressAutoReplies: true } : {}),
+    ...(isQuiet(mail, way) ? { suppressAutoReplies: true } : {}),
   };
 }
 
+/** Nobody answers by himself to what says that it is automatic (RFC 3834 §2), so that needs no copy of its own. */
+function isQuiet({ header }: AcceptedMail, { suppressOof }: Way<Resolving>): boolean {
+  return suppressOof === true && header?.autoSubmitted !== true;
+}
+
 /** What a key has more for members who are not to answer by themselves; other keys stay as they are. */
-function quiet(way: Way<Resolving>): string[] {
-  return way.suppressOof === true ? ['quiet'] : [];
+function quiet(mail: AcceptedMail, way: Way<Resolving>): string[] {
+  return isQuiet(mail, way) ? ['quiet'] : [];
+}
+
+/** Hidden by a group passed here, and not by one the mail came through. */
+function isHidden({ hidden, source }: Way<Resolving>): boolean {
+  return hidden !== undefined && source.hidden === undefined;
 }
 
 /** A report stays without a reverse-path, whatever a group wishes: nobody is told of what becomes of a report. */

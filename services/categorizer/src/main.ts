@@ -1,5 +1,5 @@
 import { AcceptedMail, noHooks } from '@mailrail/contracts';
-import { cachedDirectory, DirectoryConfigError, LdifFileError, membershipIn, openDirectory, redisCacheStore } from '@mailrail/directory';
+import { DirectoryConfigError, LdifFileError, membershipIn, openCachedDirectory } from '@mailrail/directory';
 import { ConfigError, loadConfig, openStage, type Running, runAsProcess, runService } from '@mailrail/pipeline';
 import { directoryRoutes } from './admin.ts';
 import { categorize } from './categorize.ts';
@@ -11,11 +11,10 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const base = await openStage('categorizer', config);
   const { log, metrics, organization, ledger, content } = base;
   const { DIRECTORY_URL: url, DIRECTORY_POLL_MS: pollMs, DIRECTORY_TIMEOUT_MS: timeoutMs } = config;
-  const source = await openDirectory(url, { env, log, pollMs, timeoutMs }).catch((error: unknown) => {
+  const redisUrl = config.DIRECTORY_CACHE === 'redis' ? config.REDIS_URL : undefined;
+  const directory = await openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics }).catch((error: unknown) => {
     throw error instanceof LdifFileError || error instanceof DirectoryConfigError ? new ConfigError(`directory: ${error.message}`) : error;
   });
-  const store = config.DIRECTORY_CACHE === 'redis' ? redisCacheStore({ url: config.REDIS_URL, log }) : undefined;
-  const directory = cachedDirectory(source, store, { log, metrics, timeoutMs });
   const membership = membershipIn(directory);
 
   return runService({

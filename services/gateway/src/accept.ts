@@ -5,8 +5,10 @@ import { firstLines, HeaderFilter, type ReceivedFrom } from '@mailrail/mail';
 import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
 import { type Reply, replies } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
+import type { ContentCheck } from './content-check.ts';
 import { type Contents, openContents } from './intake-content.ts';
 import { type MailFacts, mailFacts, mailsOf } from './mails-of.ts';
+import { expiryOf, type Wishes } from './wishes.ts';
 
 /** Who a message is for, as the foreign side said. `address` and `original` are typed (`SMTP:ada@corp.example`). */
 export interface ForeignRecipient {
@@ -33,6 +35,8 @@ export interface AcceptRequest {
   envid?: string; // RFC 3461 §4.4, xtext undone
   ret?: 'full' | 'hdrs';
   smtputf8?: boolean; // the client declared it
+  binary?: boolean; // the client declared it: behind the header block may stand any octet
+  wishes?: Wishes;
   origin: Origin;
   received: ReceivedFrom;
   /** Whose mail it is for the cap on unsettled mails (B7): an account, else an address. */
@@ -44,6 +48,8 @@ export interface AcceptRequest {
   /** Not an Internet message yet: its bytes are kept as they are, and the translator writes what stands before a message. */
   foreign?: boolean;
   site?: FromSite;
+  /** Looks at the bytes as they come. */
+  check?: ContentCheck;
 }
 
 export interface Accepted {
@@ -58,7 +64,17 @@ export interface Accepted {
 export interface Refused {
   ok: false;
   reply: Reply;
-  cause: 'storage' | 'unconfirmed' | 'full' | 'down' | 'in-hand' | 'too-large' | 'header-too-large' | 'too-many-hops' | 'aborted';
+  cause:
+    | 'storage'
+    | 'unconfirmed'
+    | 'full'
+    | 'down'
+    | 'in-hand'
+    | 'too-large'
+    | 'header-too-large'
+    | 'too-many-hops'
+    | 'policy'
+    | 'aborted';
 }
 
 /** One message on its way in. */
@@ -88,7 +104,7 @@ export interface GatewayLine {
 }
 
 export interface AcceptorOptions {
-  contents: Pick<ContentStore, 'put' | 'writer'>;
+  contents: Pick<ContentStore, 'put' | 'writer' | 'read'>;
   line: GatewayLine;
   organization: Pick<OrganizationSource, 'current'>;
   ledger: Pick<Ledger, 'countOnce'>;
@@ -153,7 +169,12 @@ export function openAcceptor(options: AcceptorOptions): Acceptor {
 
   function intake(request: AcceptRequest, hop: number, settled: () => void): Intake {
     const snapshot = organization.current();
-    const facts: MailFacts = mailFacts(request, hop, snapshot.version, now() + snapshot.settings.schedule.expireAfter);
+    const facts: MailFacts = mailFacts(
+      request,
+      hop,
+      snapshot.version,
+      expiryOf(request.wishes ?? {}, now(), snapshot.settings.schedule.expireAfter),
+    );
     const only = facts.recipients.length === 1 ? facts.recipients[0]?.address : undefined;
     const isForeign = request.foreign === true;
     const first = isForeign
@@ -171,7 +192,8 @@ export function openAcceptor(options: AcceptorOptions): Acceptor {
     const contents: Contents = openContents({
       store: options.contents,
       key: { rootId: facts.rootId, form: facts.form },
-      first: first.bytes,
+      first,
+      ...(request.check === undefined ? {} : { check: request.check }),
       filter,
       limits: snapshot.settings.limits,
       collectBytes: options.collectBytes ?? 262_144,
@@ -248,12 +270,29 @@ export function openAcceptor(options: AcceptorOptions): Acceptor {
   function counted({ station, request: { origin } }: MailFacts, mails: readonly Envelope[]): void {
     if (counts.length === 0) setImmediate(flushCounts);
     const at = now();
-    for (const { rootId, mailId, recipients, content } of mails) {
+    for (const { rootId, mailId, recipients, content, heldUntil } of mails) {
       const by = recipients.length;
       counts.push({ key: `accepted:${mailId}`, count: { field: 'accepted', by } });
       options.metrics.recipients.inc({ event: 'accepted' }, by);
-      line.tell?.({ at, event: 'accepted', rootId, mailId, recipients: by, station });
-      options.log.info('mail.accepted', { gateway: origin.gateway, rootId, mailId, recipients: by, sizeBytes: content.sizeBytes, station });
+      const held = heldUntil === undefined ? undefined : new Date(heldUntil).toISOString();
+      line.tell?.({
+        at,
+        event: 'accepted',
+        rootId,
+        mailId,
+        recipients: by,
+        station,
+        ...(held === undefined ? {} : { reason: `held until ${held}` }),
+      });
+      options.log.info('mail.accepted', {
+        gateway: origin.gateway,
+        rootId,
+        mailId,
+        recipients: by,
+        sizeBytes: content.sizeBytes,
+        station,
+        ...(held === undefined ? {} : { heldUntil: held }),
+      });
     }
   }
   function flushCounts(): void {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { serviceConfig } from '@mailrail/pipeline';
 import { z } from 'zod';
 
@@ -10,6 +11,17 @@ const port = z
   .union([z.literal(''), z.coerce.number().int().min(0).max(65_535)])
   .optional()
   .transform((value) => (value === '' ? undefined : value));
+const servers = text
+  .superRefine((value, context) => {
+    for (const server of value?.split(',') ?? []) {
+      const address = server
+        .trim()
+        .replace(/^\[(.*)\](?::\d+)?$/, '$1')
+        .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1');
+      if (isIP(address) === 0) context.addIssue(`${server.trim()} is no address such as 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53`);
+    }
+  })
+  .transform((value) => value?.split(',').map((server) => server.trim()));
 const host = z.string().min(1);
 const limit = (ms: number) => z.coerce.number().int().min(100).max(86_400_000).default(ms);
 
@@ -34,9 +46,20 @@ export const Config = z
     TLS_CERT: text.describe('file (PEM) of the certificate for STARTTLS and implicit TLS; without it neither is offered'),
     TLS_KEY: text.describe('file (PEM) of its key'),
     HTTP_HOST: host.default('127.0.0.1').describe('address of the HTTP API'),
-    HTTP_PORT: port.describe('its port; needs API_KEY'),
-    API_KEY: text.describe('key of the HTTP API, at least 16 characters'),
+    HTTP_PORT: port.describe('its port; needs API_KEY or HTTP_ACCESS_FILE'),
+    API_KEY: text.describe('a key of the HTTP API that may do everything, at least 16 characters'),
+    HTTP_ACCESS_FILE: text.describe('file (YAML) with the keys and webhooks of the HTTP API, read at start'),
     IN_DIR: text.describe('folder with one folder for each folder gateway of the organization file'),
+    DNS_SERVERS: servers.describe('name servers that are asked about senders, `,` between them; default the system’s'),
+    DIRECTORY_URL: text.describe('the directory, as the categorizer has it; read where a listener has `recipientCheck`, with LDAP_*'),
+    DIRECTORY_POLL_MS: z.coerce.number().int().min(10).max(600_000).default(5_000).describe('how often it is looked at what changed'),
+    DIRECTORY_TIMEOUT_MS: z.coerce
+      .number()
+      .int()
+      .min(10)
+      .max(10_000)
+      .default(2_000)
+      .describe('RCPT waits so long; then the recipient is taken'),
     MAX_IN_HAND_PER_CLIENT: z.coerce
       .number()
       .int()
@@ -66,6 +89,7 @@ export const Config = z
       if (config[name] !== undefined && config.TLS_CERT === undefined) needs(name, `${name} needs TLS_CERT and TLS_KEY`);
     }
     if ((config.TLS_CERT === undefined) !== (config.TLS_KEY === undefined)) needs('TLS_KEY', 'TLS_CERT and TLS_KEY go together');
-    if (config.HTTP_PORT !== undefined && config.API_KEY === undefined) needs('API_KEY', 'the HTTP API needs API_KEY');
+    if (config.HTTP_PORT !== undefined && config.API_KEY === undefined && config.HTTP_ACCESS_FILE === undefined)
+      needs('API_KEY', 'the HTTP API needs API_KEY or HTTP_ACCESS_FILE');
   });
 export type Config = z.output<typeof Config>;

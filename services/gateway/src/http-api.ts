@@ -1,24 +1,36 @@
 import type { IncomingMessage } from 'node:http';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { z } from 'zod';
 import type { GatewayLine } from './accept.ts';
 import { MessageRefused } from './eml/refusal.ts';
-import { type Client, credentials } from './http/credentials.ts';
-import { methodsOf, openApiDocument } from './http/openapi.ts';
+import type { AccessFile, Scope } from './http/access-file.ts';
+import { type Client, credentials, requireScope } from './http/credentials.ts';
+import { composeMessage, maxComposeBytes } from './http/compose-message.ts';
+import { envelopeWords } from './http/envelope-words.ts';
+import type { HandInOptions } from './http/hand-in.ts';
+import { messageStatus } from './http/message-status.ts';
+import { methodsAt, openApiDocument } from './http/openapi.ts';
 import { HttpProblem, problemDocument, problemType, refusalProblem, tryLater } from './http/problem.ts';
-import { type ReceiveOptions, receiveMessage } from './http/receive-message.ts';
-import { type MessageAccepted, MessageQuery } from './http/schemas.ts';
+import { type MessageTaken, receiveMessage } from './http/receive-message.ts';
+import type { ByteBudget } from './http/read-body.ts';
+import { type BodyRules, requireBody } from './http/require-body.ts';
+import type { MessageAccepted } from './http/schemas.ts';
+import type { FetchText } from './http/webhook-certificates.ts';
+import { openWebhooks } from './http/webhook-routes.ts';
 import { answerBrokenRequest, continueWhenWanted, defaultTimeouts, type HttpTimeouts, linger, securityHeaders } from './http/server.ts';
 
-export interface HttpApiOptions extends ReceiveOptions {
+export interface HttpApiOptions extends HandInOptions {
   host: string;
   port: number; // 0 takes a free one
-  apiKey: string; // at least 16 characters
+  apiKey?: string | undefined; // may do everything; at least 16 characters
+  access?: AccessFile; // other keys
   log: Log;
   metrics: Pick<Metrics, 'refused'>;
   tell?: GatewayLine['tell'];
   timeouts?: Partial<HttpTimeouts>;
+  fetchText?: FetchText; // the way to certificates of webhooks; default HTTPS
+  now?: () => number; // for the age of signatures
+  wholeBodiesBytes?: number; // of all bodies that are read whole, at a time; default 96 MB
 }
 
 export interface HttpApi {
@@ -28,7 +40,7 @@ export interface HttpApi {
 }
 
 /**
- * The HTTP way in: `POST /v1/messages`, and `/openapi.json` that describes it. Errors are problem documents (RFC 9457) and tell
+ * The HTTP way in, described by itself at `/v1/openapi.json`. Errors are problem documents (RFC 9457) and tell
  * nothing of the inside.
  *
  * @throws RangeError for an API key that could be guessed; the system's error when the port cannot be had.
@@ -49,19 +61,15 @@ export async function openHttpApi(options: HttpApiOptions): Promise<HttpApi> {
 const maxConnections = 1_000;
 
 /** What a request came to, for its line in the log. */
-interface Facts {
-  code?: string;
-  rootId?: string;
-  recipients?: number;
-  sizeBytes?: number;
-}
+type Facts = Readonly<Record<string, string | number | boolean>>;
 
 /** The application without a socket. */
 export function httpApi(options: HttpApiOptions): FastifyInstance {
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
-  const clientOf = credentials(options.apiKey);
+  const clientOf = credentials(options.apiKey, options.access?.keys);
   const facts = new WeakMap<IncomingMessage, Facts>();
   const clients = new WeakMap<IncomingMessage, Client>();
+  const budget: ByteBudget = { left: options.wholeBodiesBytes ?? 96 * 1_048_576 };
   let closing = false;
 
   const app = fastify({
@@ -125,8 +133,7 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
     return answer(reply, problem);
   });
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? '';
-    const allow = methodsOf.get(path);
+    const allow = methodsAt(request.url.split('?', 1)[0] ?? '');
     return answer(
       reply,
       allow === undefined
@@ -136,67 +143,68 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   });
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('message/rfc822', (_request, _payload, done) => done(null));
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null)); // every route reads its body itself
 
   const description = Buffer.from(JSON.stringify(openApiDocument()));
-  app.get('/openapi.json', (_request, reply) => reply.type('application/json').send(description));
+  for (const path of ['/v1/openapi.json', '/openapi.json']) {
+    app.get(path, (_request, reply) => reply.type('application/json').send(description));
+  }
+
+  /** Before the body is looked at: who asks, what for, and whether it may be taken at all. */
+  const admit = (request: FastifyRequest, scope: Scope, body?: BodyRules): void => {
+    const client = clientOf(request.headers.authorization);
+    clients.set(request.raw, client);
+    requireScope(client, scope);
+    if (body !== undefined) requireBody(request, body);
+  };
+  const clientIn = (request: FastifyRequest): Client => {
+    const client = clients.get(request.raw);
+    if (client === undefined) throw new Error('a request without its client');
+    return client;
+  };
+  const accepted = (request: FastifyRequest, reply: FastifyReply, { rootId, recipients, sizeBytes, repeated }: MessageTaken) => {
+    facts.set(request.raw, { rootId, recipients, sizeBytes, repeated });
+    return reply
+      .code(202)
+      .type('application/json')
+      .send(Buffer.from(JSON.stringify({ id: rootId, recipients } satisfies MessageAccepted)));
+  };
 
   app.post(
     '/v1/messages',
     {
-      // Before the body is looked at: who asks, and whether it may be taken at all.
       onRequest: async (request) => {
-        clients.set(request.raw, clientOf(request.headers.authorization));
-        requireBody(request, options.organization.current().settings.limits.messageBytes);
+        const maxBytes = options.organization.current().settings.limits.messageBytes;
+        admit(request, 'send', { types: ['message/rfc822'], maxBytes });
       },
     },
     async (request, reply) => {
-      const client = clients.get(request.raw);
-      if (client === undefined) throw new Error('a request without its client');
-      const query = parseQuery(request.query);
-      const accepted = await receiveMessage(request.raw, query, client, { ...options, sendBody: () => sendBody(request.raw) });
-      const { rootId, recipients, sizeBytes } = accepted;
-      facts.set(request.raw, { rootId, recipients, sizeBytes });
-      return reply
-        .code(202)
-        .type('application/json')
-        .send(Buffer.from(JSON.stringify({ id: rootId, recipients } satisfies MessageAccepted)));
+      const words = envelopeWords(request.query, request.raw);
+      const body = { ...options, sendBody: () => sendBody(request.raw) };
+      return accepted(request, reply, await receiveMessage(request.raw, words, clientIn(request), body));
+    },
+  );
+  app.post(
+    '/v1/messages::compose', // one colon, doubled for the router
+    {
+      onRequest: async (request) => admit(request, 'send', { types: ['application/json'], maxBytes: maxComposeBytes }),
+    },
+    async (request, reply) => {
+      const body = { ...options, sendBody: () => sendBody(request.raw), budget };
+      return accepted(request, reply, await composeMessage(request.raw, clientIn(request), body));
+    },
+  );
+  openWebhooks(app, { ...options, credentials: clientOf, budget, sendBody, tell: (raw, told) => void facts.set(raw, told) });
+
+  app.get<{ Params: { id: string } }>(
+    '/v1/messages/:id',
+    { onRequest: async (request) => admit(request, 'read') },
+    async (request, reply) => {
+      const status = await messageStatus(options.idempotency.ledger, request.params.id, clientIn(request));
+      return reply.type('application/json').send(Buffer.from(JSON.stringify(status)));
     },
   );
   return app;
-}
-
-/** @throws HttpProblem 411, 413, 415 */
-function requireBody({ headers }: FastifyRequest, maxBytes: number): void {
-  const length = headers['content-length'];
-  if (length === undefined && headers['transfer-encoding'] === undefined) {
-    throw new HttpProblem(411, 'length-required', 'the message must be the body of the request');
-  }
-  if ((headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() !== 'message/rfc822') throw wrongType();
-  if ((headers['content-encoding'] ?? 'identity').trim().toLowerCase() !== 'identity') {
-    throw new HttpProblem(415, 'unsupported-encoding', 'the body must not be encoded', { headers: { 'accept-encoding': 'identity' } });
-  }
-  if (Number(length ?? 0) > maxBytes) throw new HttpProblem(413, 'too-large', `a message may have ${maxBytes} bytes`);
-}
-
-function wrongType(): HttpProblem {
-  const headers = { 'accept-post': 'message/rfc822' };
-  return new HttpProblem(415, 'unsupported-type', 'the body must be a message, Content-Type: message/rfc822', { headers });
-}
-
-/** @throws HttpProblem 400 naming every wrong parameter at once */
-function parseQuery(query: unknown): MessageQuery {
-  const parsed = MessageQuery.safeParse({ ...(typeof query === 'object' ? query : {}) });
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.flatMap((issue) => {
-    const at = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [key]) : [issue.path];
-    return at.map((path) => ({ detail: issueText(issue), pointer: `/query/${path.join('/')}`.slice(0, 200) }));
-  });
-  throw new HttpProblem(400, 'bad-parameters', 'the query has parameters that are wrong or unknown', { errors: errors.slice(0, 20) });
-}
-
-function issueText(issue: z.core.$ZodIssue): string {
-  return issue.code === 'unrecognized_keys' ? 'there is no such parameter' : issue.message;
 }
 
 /** The client closed its connection before its request was complete. */
@@ -209,7 +217,6 @@ function problemOf(error: unknown): HttpProblem {
   if (error instanceof MessageRefused) return refusalProblem(error);
   const status = error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   // The framework's own: their texts are fixed and tell nothing.
-  if (status === 415) return wrongType();
   if (status >= 400 && status < 500) return new HttpProblem(status, 'bad-request', 'the request is malformed');
   return new HttpProblem(500, 'internal', 'something went wrong here; the message was not taken');
 }

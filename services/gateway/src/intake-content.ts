@@ -1,12 +1,15 @@
 import { isAscii } from 'node:buffer';
 import type { ContentStore, ContentWriter, Stored } from '@mailrail/content-store';
 import { type Reply, replies } from '@mailrail/smtp';
-import type { HeaderFilter } from '@mailrail/mail';
+import type { FirstLines, HeaderFilter } from '@mailrail/mail';
+import type { ContentCheck } from './content-check.ts';
 
 export interface ContentsOptions {
-  store: Pick<ContentStore, 'put' | 'writer'>;
+  store: Pick<ContentStore, 'put' | 'writer' | 'read'>;
   key: { rootId: string; form: string };
-  first: Buffer; // our own fields, before everything
+  first: FirstLines; // our own fields, before everything
+  /** Sees the bytes as they are stored; what it says at the end stands above our `Received`. */
+  check?: ContentCheck;
   filter: HeaderFilter;
   limits: { messageBytes: number; headerBytes: number };
   collectBytes: number;
@@ -14,7 +17,7 @@ export interface ContentsOptions {
 
 export type ContentsResult =
   | { ok: true; ref: string; sizeBytes: number; sha256: string; existed: boolean; eightBit: boolean; utf8Header: boolean }
-  | { ok: false; cause: 'storage' | 'too-large' | 'header-too-large'; reply: Reply; error?: unknown };
+  | { ok: false; cause: 'storage' | 'too-large' | 'header-too-large' | 'policy'; reply: Reply; error?: unknown };
 
 /** The bytes of one message on their way to the store. */
 export interface Contents {
@@ -27,9 +30,10 @@ export interface Contents {
  * Collects a small message and stores it in one call; a larger one streams, so that a message of 50 MB is never in memory.
  * After a failure or past a limit the bytes are dropped at once; `finish` tells which it was.
  */
-export function openContents({ store, key, first, filter, limits, collectBytes }: ContentsOptions): Contents {
-  let parts: Buffer[] = [first];
-  let collected = first.length;
+export function openContents({ store, key, first, check, filter, limits, collectBytes }: ContentsOptions): Contents {
+  // What is checked gets its first lines at the end: a result stands among them.
+  let parts: Buffer[] = check === undefined ? [first.bytes] : [];
+  let collected = first.bytes.length;
   let writer: ContentWriter | undefined;
   let failure: (ContentsResult & { ok: false }) | undefined;
   let received = 0;
@@ -39,6 +43,7 @@ export function openContents({ store, key, first, filter, limits, collectBytes }
 
   function fail(failed: ContentsResult & { ok: false }): void {
     failure ??= failed;
+    check?.abort();
     parts = [];
     void drop();
   }
@@ -57,12 +62,13 @@ export function openContents({ store, key, first, filter, limits, collectBytes }
 
   function keep(bytes: Buffer): void {
     if (failure !== undefined) return;
+    if (check !== undefined) wait(check.write(bytes));
     if (writer !== undefined) return stream(writer, bytes);
     parts.push(bytes);
     collected += bytes.length;
     if (collected <= collectBytes) return;
     try {
-      writer = store.writer(key);
+      writer = store.writer(check === undefined ? key : { ...key, form: `${key.form}.unchecked` });
     } catch (error) {
       return storageFailed(error);
     }
@@ -73,15 +79,49 @@ export function openContents({ store, key, first, filter, limits, collectBytes }
   function stream(to: ContentWriter, bytes: Buffer): void {
     if (failure !== undefined) return;
     try {
-      const wait = to.write(bytes)?.catch(storageFailed);
-      if (wait === undefined) return;
-      const all = waiting === undefined ? wait : Promise.all([waiting, wait]).then(() => {});
-      waiting = all;
-      void all.then(() => {
-        if (waiting === all) waiting = undefined;
-      });
+      wait(to.write(bytes)?.catch(storageFailed));
     } catch (error) {
       storageFailed(error);
+    }
+  }
+
+  function wait(one: Promise<void> | undefined): void {
+    if (one === undefined) return;
+    const all = waiting === undefined ? one : Promise.all([waiting, one]).then(() => {});
+    waiting = all;
+    void all.then(() => {
+      if (waiting === all) waiting = undefined;
+    });
+  }
+
+  /** What stands before the bytes. @returns undefined when the check refuses them; then that is told as a failure. */
+  async function checkedFirst(looked: ContentCheck): Promise<Buffer | undefined> {
+    const checked = await looked.finish();
+    if (checked.refusal !== undefined) {
+      fail({ ok: false, cause: 'policy', reply: checked.refusal });
+      return undefined;
+    }
+    return Buffer.concat([first.bytes.subarray(0, first.relayOffset), checked.fields, first.bytes.subarray(first.relayOffset)]);
+  }
+
+  function keepBehind(lines: Buffer): Promise<Stored> {
+    if (writer === undefined) return store.put(key, check === undefined ? parts : [lines, ...parts]);
+    return check === undefined ? writer.commit() : moveBehind(lines, writer);
+  }
+
+  /** A large message that was checked: its bytes move behind its first lines, piece by piece. */
+  async function moveBehind(lines: Buffer, unchecked: ContentWriter): Promise<Stored> {
+    const to = store.writer(key);
+    try {
+      await to.write(lines);
+      const bytes: AsyncIterable<Uint8Array> = unchecked.readBack?.() ?? store.read((await unchecked.commit()).ref);
+      for await (const chunk of bytes) await to.write(chunk);
+      return await to.commit();
+    } catch (error) {
+      await to.abort().catch(() => {});
+      throw error;
+    } finally {
+      await unchecked.abort().catch(() => {});
     }
   }
 
@@ -111,7 +151,9 @@ export function openContents({ store, key, first, filter, limits, collectBytes }
       await waiting; // what it has not taken yet may still fail
       if (failure !== undefined) return failure;
       try {
-        const stored: Stored = writer === undefined ? await store.put(key, parts) : await writer.commit();
+        const lines = check === undefined ? first.bytes : await checkedFirst(check);
+        if (lines === undefined) return failure ?? { ok: false, cause: 'storage', reply: replies.localError };
+        const stored = await keepBehind(lines);
         return { ok: true, ...stored, eightBit, utf8Header: filter.eightBit };
       } catch (error) {
         writer = undefined;
@@ -122,6 +164,9 @@ export function openContents({ store, key, first, filter, limits, collectBytes }
       }
     },
 
-    abort: drop,
+    async abort() {
+      check?.abort();
+      await drop();
+    },
   };
 }

@@ -1,6 +1,7 @@
 import type { Envelope, OutboundMail, Recipient } from '@mailrail/contracts';
 import { derivedId, newCopyId, newRootId, recipientId } from '@mailrail/mail';
 import type { AcceptRequest, ForeignRecipient } from './accept.ts';
+import { laneOfPriority } from './wishes.ts';
 
 /** What is known of a message before its bytes are. */
 export interface MailFacts {
@@ -60,7 +61,7 @@ export function mailsOf(
       ref: stored.ref,
       sizeBytes: stored.sizeBytes,
       sha256: stored.sha256,
-      body: stored.eightBit ? ('8bit' as const) : ('7bit' as const),
+      body: request.binary === true ? ('binary' as const) : stored.eightBit ? ('8bit' as const) : ('7bit' as const),
       smtputf8: request.smtputf8 === true && (stored.utf8Header || needsUtf8(facts)),
       relayOffset,
     },
@@ -68,7 +69,8 @@ export function mailsOf(
     ...(envid === undefined ? {} : { envid }),
     ...(ret === undefined ? {} : { ret }),
     origin,
-    lane: 'normal' as const,
+    ...request.wishes,
+    lane: laneOfPriority(request.wishes?.priority),
     attempt: 1,
     expiresAt: facts.expiresAt,
     delayReported: false,

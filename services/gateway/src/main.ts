@@ -1,20 +1,31 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { DirectoryConfigError, LdifFileError, openCachedDirectory } from '@mailrail/directory';
 import { isFileDialect } from '@mailrail/foreign';
-import { ConfigError, loadConfig, openGatewayLine, openStage, type Running, runAsProcess } from '@mailrail/pipeline';
+import { ConfigError, loadConfig, openGatewayLine, openStage, type Running, runAsProcess, type StageBase } from '@mailrail/pipeline';
 import { openAcceptor } from './accept.ts';
+import { followCertificate, readCertificate } from './certificate.ts';
 import { Config } from './config.ts';
 import { type FolderGateway, openFolderGateway } from './folder/folder-gateway.ts';
+import { type AccessFile, parseAccessFile } from './http/access-file.ts';
+import { redisQuotas } from './http/quota.ts';
 import { openHttpApi } from './http-api.ts';
-import { openSmtpListener } from './smtp-listener.ts';
+import { rateLimits } from './limits/rate-limits.ts';
+import { redisRates } from './limits/redis-rates.ts';
+import { readNamed } from './named-file.ts';
+import { recipientCheck } from './recipient-check.ts';
+import { cachedQuestions, systemQuestions } from './sender-checks/dns.ts';
+import { senderChecks } from './sender-checks/sender-checks.ts';
+import { openSmtpListener, type SmtpListener } from './smtp-listener.ts';
 import type { ListenerKind } from './smtp-listeners.ts';
 
 /** Opens every way in that the environment names, on one way into the line. */
 export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const config = loadConfig(Config, env);
-  const tls = await readTls(config);
+  const tls = await readCertificate(config);
+  const access = await readAccess(config);
   const base = await openStage('gateway', config);
   const { organization, log, metrics } = base;
+  const directory = await openDirectoryFor(config, env, base);
   let listening = false;
   const ready = () => (listening ? undefined : 'not listening yet');
   const line = await openGatewayLine({ ...base, stage: 'gateway', config, ready });
@@ -28,12 +39,33 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     maxInHandPerClient: config.MAX_IN_HAND_PER_CLIENT,
   });
 
+  const recipients =
+    directory === undefined ? undefined : recipientCheck({ directory, log, metrics, timeoutMs: config.DIRECTORY_TIMEOUT_MS });
+  const shared = redisRates({ url: config.REDIS_URL, log });
+  const rates = rateLimits({ shared, metrics });
+  const dns = cachedQuestions(systemQuestions({ servers: config.DNS_SERVERS ?? [] }));
+  const senders = senderChecks({ dns, log, metrics });
   const tell: typeof line.tell = (event) => line.tell(event);
   const waysIn: { close(): Promise<void> }[] = [];
+  const listeners: SmtpListener[] = [];
+  const leaveCertificate =
+    tls === undefined
+      ? () => {}
+      : followCertificate({
+          read: () => readCertificate(config),
+          shown: tls,
+          renew: (certificate) => {
+            for (const listener of listeners) listener.renew(certificate);
+          },
+          log,
+        });
   const stop = async () => {
     log.info('service.stopping');
     listening = false;
+    leaveCertificate();
     await Promise.all(waysIn.map((way) => way.close()));
+    shared.close();
+    await directory?.close();
     await line.stop();
   };
   const listen = async (kind: ListenerKind, host: string | undefined, port: number | undefined, implicitTls = false) => {
@@ -48,6 +80,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
       log,
       metrics,
       tell,
+      rates,
+      senders,
+      ...(recipients === undefined ? {} : { recipients }),
       ...(tls === undefined ? {} : { tls, implicitTls }),
       ...(kind === 'submission' && user !== undefined && password !== undefined ? { account: { user, password } } : {}),
       ...(kind === 'site' && siteSecret !== undefined ? { siteSecret } : {}),
@@ -59,6 +94,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
       },
     });
     waysIn.push(listener);
+    listeners.push(listener);
     return listener.port;
   };
 
@@ -70,11 +106,14 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     const site = await listen('site', config.SITE_HOST, config.SITE_PORT);
     const lmtp = await listen('lmtp', config.LMTP_HOST, config.LMTP_PORT);
     let http: number | undefined;
-    if (config.HTTP_PORT !== undefined && config.API_KEY !== undefined) {
+    if (config.HTTP_PORT !== undefined) {
       const gateway = organization.current().settings.gateways.find(({ kind }) => kind === 'http')?.name ?? 'http';
       const { HTTP_HOST: host, HTTP_PORT: port, API_KEY: apiKey } = config;
-      const api = await openHttpApi({ host, port, apiKey, gateway, acceptor, organization, log, metrics, tell });
-      waysIn.push(api);
+      const quotas = redisQuotas(config.REDIS_URL);
+      const idempotency = { ledger: base.ledger, contents: base.content };
+      const shared = { gateway, acceptor, organization, log, metrics, tell, quotas, idempotency };
+      const api = await openHttpApi({ ...shared, host, port, apiKey, ...(access === undefined ? {} : { access }) });
+      waysIn.push({ close: () => api.close().finally(() => quotas.close()) });
       http = api.port;
     }
     const folders = config.IN_DIR === undefined ? [] : openFolders(config.IN_DIR, { acceptor, organization, log, metrics, tell });
@@ -119,18 +158,32 @@ function openFolders(directory: string, deps: FolderDeps): { name: string; gatew
   });
 }
 
-/** @throws ConfigError when a file cannot be read. */
-async function readTls({ TLS_CERT, TLS_KEY, SITE_CA }: Config): Promise<{ key: string; cert: string; ca?: string } | undefined> {
-  if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined;
-  const read = async (name: string, file: string) => {
-    try {
-      return await readFile(file, 'utf8');
-    } catch (error) {
-      throw new ConfigError(`configuration:\n${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
-  const [key, cert] = await Promise.all([read('TLS_KEY', TLS_KEY), read('TLS_CERT', TLS_CERT)]);
-  return { key, cert, ...(SITE_CA === undefined ? {} : { ca: await read('SITE_CA', SITE_CA) }) };
+/**
+ * The directory, if a listener looks recipients up; a gateway that does not has no use for it.
+ *
+ * @throws ConfigError when it is not named, or cannot be opened as it is.
+ */
+async function openDirectoryFor(config: Config, env: NodeJS.ProcessEnv, { organization, log, metrics }: StageBase) {
+  const { gateways } = organization.current().settings;
+  const asking = gateways.find((gateway) => gateway.kind === 'smtp' && gateway.recipientCheck);
+  if (asking === undefined) return undefined;
+  const { DIRECTORY_URL: url, DIRECTORY_POLL_MS: pollMs, DIRECTORY_TIMEOUT_MS: timeoutMs, REDIS_URL: redisUrl } = config;
+  if (url === undefined)
+    throw new ConfigError(`configuration:\nDIRECTORY_URL: recipientCheck of gateway ${asking.name} needs the directory`);
+  return openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics }).catch((error: unknown) => {
+    throw error instanceof LdifFileError || error instanceof DirectoryConfigError ? new ConfigError(`directory: ${error.message}`) : error;
+  });
+}
+
+/** @throws ConfigError when the file cannot be read or says something that is wrong, naming every mistake. */
+async function readAccess({ HTTP_ACCESS_FILE: file }: Config): Promise<AccessFile | undefined> {
+  if (file === undefined) return undefined;
+  const text = await readNamed('HTTP_ACCESS_FILE', file);
+  try {
+    return parseAccessFile(text);
+  } catch (error) {
+    throw new ConfigError(`configuration:\nHTTP_ACCESS_FILE: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 await runAsProcess(import.meta, start);

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { OrganizationSnapshot } from '@mailrail/organization';
+import { maxHoldMs, type OrganizationSnapshot } from '@mailrail/organization';
 import {
   accept,
   type Extension,
@@ -16,8 +16,14 @@ import {
 } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
+import type { ContentCheck } from './content-check.ts';
 import { domainKind, mayRelay, type Who } from './may-relay.ts';
+import { comingRecipients } from './coming-recipients.ts';
+import type { Client, SessionLimits } from './limits/session-limits.ts';
+import type { RecipientCheck } from './recipient-check.ts';
+import type { SenderChecks } from './sender-checks/sender-checks.ts';
 import { acceptRequest, recipientOf, type SessionFacts, typedAddress } from './smtp-envelope.ts';
+import { grantedPriority } from './wishes.ts';
 import { isLoopback, plainAddress, type SmtpSettings, takesStrangers } from './smtp-listeners.ts';
 
 /** Time limits in milliseconds, RFC 5321 §4.5.3.2. */
@@ -25,6 +31,7 @@ export interface SmtpLimits {
   commandMs: number; // from a reply to the end of the next command; default 5 min
   dataMs: number; // for a whole content; default 10 min
   idleMs: number; // a session without a mail; default 10 min
+  sessionMs: number; // a whole session, then no further mail; default a day
   lingerMs: number; // from our last word to the end of the connection; default 2 s
   stopMs: number; // transactions in hand when the service stops; default 5 s
   authDelayMs: number; // before the reply to a wrong password; default 500 ms
@@ -40,6 +47,12 @@ export interface ConnectionContext {
   log: Log;
   metrics: Pick<Metrics, 'refused' | 'possibleDuplicates'>;
   tell: GatewayLine['tell'] | undefined;
+  /** Undefined where nothing is limited per client. */
+  rates: SessionLimits | undefined;
+  /** Undefined where senders are not checked. */
+  senders: SenderChecks | undefined;
+  /** Undefined where recipients are not looked up. */
+  recipients: RecipientCheck | undefined;
   /** The connection is inside TLS from its first byte. */
   secured: TLSSocket | undefined;
   /** Of the client, as the socket or a proxy says. */
@@ -88,6 +101,8 @@ export class SmtpConnection {
   #mail: MailCommand | undefined;
   #sender: string | null = null;
   #recipients: ForeignRecipient[] = [];
+  #contentBytes = 0;
+  #unknown = 0; // recipients nobody has, asked for in this session
   #intake: Intake | undefined;
   #counts = { mails: 0, recipients: 0, refused: 0, bytes: 0 };
   #reason = 'connection lost';
@@ -109,6 +124,8 @@ export class SmtpConnection {
         maxMessageBytes: limits.messageBytes,
         maxHeaderBytes: limits.headerBytes,
         maxRecipients: limits.recipientsPerMessage,
+        maxHoldMs: maxHoldMs(settings, snapshot.settings),
+        minDeliverBySeconds: Math.ceil(settings.minDeliverBy / 1_000),
         protocol: settings.listener === 'lmtp' ? 'lmtp' : 'smtp',
         requireAuth: !takesStrangers(settings.listener) || settings.requireAuthentication,
         requireTls: settings.requireTls,
@@ -137,6 +154,15 @@ export class SmtpConnection {
     this.#greeting = setTimeout(() => this.#greet(undefined), greetingDelay);
     this.#greeting.unref();
     return undefined;
+  }
+
+  /** Greets when it is known whether this client may come. @param deciding resolves to the refusal, if any; never rejects. */
+  startWhen(deciding: Promise<Reply | undefined>): void {
+    this.#hold();
+    void deciding.then((refusal) => {
+      if (!this.#session.closed) this.start(refusal);
+      this.#release();
+    });
   }
 
   #greet(refusal: Reply | undefined): void {
@@ -171,6 +197,11 @@ export class SmtpConnection {
       return;
     }
     if (this.#session.waitsForHost) return;
+    // Between two mails the client loses nothing; one that never comes to an end of its mail is not waited for either.
+    const over = now - this.#since - limits.sessionMs;
+    if (over > 0 && !this.#session.inContent && (!this.#session.inTransaction || over > limits.dataMs)) {
+      return this.#session.awaitsTls ? this.destroy() : this.#session.end(replies.timedOut);
+    }
     if (this.#session.inContent) {
       // Octets of a refused BDAT come without the host having begun anything.
       this.#contentSince ??= now;
@@ -187,6 +218,7 @@ export class SmtpConnection {
   readonly #onData = (chunk: Buffer) => {
     this.#counts.bytes += chunk.length;
     if (this.#greeting !== undefined) this.#greet(replies.earlyTalker);
+    if (this.#context.recipients !== undefined && !this.#session.inContent) this.#lookAhead(this.#context.recipients, chunk);
     this.#session.receive(chunk);
   };
   readonly #onEnd = () => {
@@ -279,11 +311,34 @@ export class SmtpConnection {
     if (obstacle !== undefined) return this.#session.answer(reject(obstacle));
     const sender = mail.sender === null ? null : typedAddress(mail.sender);
     if (sender === undefined) return this.#session.answer(reject(replies.badSenderAddress));
-    this.#mail = mail;
+    const counted = this.#context.rates?.mail(this.#client(), mail.sizeBytes);
+    if (counted === undefined) return this.#beginMail(mail, sender);
+    this.#afterCount(counted, () => this.#beginMail(mail, sender));
+    return undefined;
+  }
+
+  #beginMail(mail: MailCommand, sender: string | null): void {
+    const priority = grantedPriority(mail.priority, this.#who() !== 'outside', this.#context.settings);
+    this.#mail = priority === undefined ? mail : { ...mail, priority };
     this.#sender = sender;
     this.#recipients = [];
     this.#progressAt = performance.now();
-    return this.#session.answer(accept);
+    if (priority === mail.priority) return this.#session.answer(accept);
+    // RFC 6710 §4.1: what became of the wish is said.
+    return this.#session.answer({ accept: true, enhanced: '2.3.6', text: `${priority} is the new priority of the message` });
+  }
+
+  #client(): Client {
+    return { address: this.#address, user: this.#user };
+  }
+
+  /** Goes on when a client is within his limits, else gives the refusal for an answer. */
+  #afterCount(counted: Promise<Reply | undefined>, goOn: () => void): void {
+    void counted.then((refusal) => {
+      if (refusal === undefined) goOn();
+      else this.#session.answer(reject(refusal));
+      this.#checkEnded();
+    });
   }
 
   #onRcpt(rcpt: RcptCommand): void {
@@ -296,8 +351,40 @@ export class SmtpConnection {
       domainKind(domain, (name) => snapshot.domain(name)),
     );
     if (refusal !== undefined) return this.#session.answer(reject(refusal));
+    const counted = this.#context.rates?.recipient(this.#client());
+    if (counted === undefined) return this.#lookUp(recipient);
+    this.#afterCount(counted, () => this.#lookUp(recipient));
+    return undefined;
+  }
+
+  #lookUp(recipient: ForeignRecipient): void {
+    const { recipients: check, snapshot } = this.#context;
+    // A peer site's own categorizer has decided already.
+    if (check === undefined || this.#peer !== undefined) return this.#takeRecipient(recipient);
+    void check.isUnknown(recipient.address, this.#who() !== 'outside', snapshot).then(async (unknown) => {
+      if (unknown) await this.#context.rates?.unknownRecipient(this.#client());
+      if (unknown) this.#session.answer(reject(this.#unknownRecipient()));
+      else this.#takeRecipient(recipient);
+      this.#checkEnded();
+    });
+    return undefined;
+  }
+
+  #takeRecipient(recipient: ForeignRecipient): void {
     this.#recipients.push(recipient);
     return this.#session.answer(accept);
+  }
+
+  /** Whoever asks for one unknown recipient after the other is looking for addresses: that is made slow. */
+  #unknownRecipient(): Reply {
+    this.#unknown += 1;
+    return this.#unknown > this.#context.settings.maxUnknownRecipients ? replies.tooManyUnknown : replies.unknownRecipient;
+  }
+
+  #lookAhead(check: RecipientCheck, chunk: Buffer): void {
+    const { settings } = this.#context;
+    const coming = comingRecipients(chunk).slice(0, settings.maxUnknownRecipients - this.#unknown + 1);
+    if (coming.length > 1) check.prepare(coming);
   }
 
   #who(): Who {
@@ -319,14 +406,32 @@ export class SmtpConnection {
       peer: this.#peer,
       inside: this.#who() !== 'outside',
     };
-    const begun = this.#context.acceptor.begin(acceptRequest(facts, this.#mail, this.#sender, this.#recipients, Date.now()));
-    if (!begun.ok) return this.#session.answer(reject(begun.reply));
+    const request = acceptRequest(facts, this.#mail, this.#sender, this.#recipients, Date.now());
+    const check = facts.inside ? undefined : this.#checkSender();
+    const begun = this.#context.acceptor.begin(check === undefined ? request : { ...request, check });
+    if (!begun.ok) {
+      check?.abort();
+      return this.#session.answer(reject(begun.reply));
+    }
     this.#intake = begun;
     this.#contentSince = performance.now();
     return this.#session.answer(accept);
   }
 
+  #checkSender(): ContentCheck | undefined {
+    const { senders, settings, snapshot } = this.#context;
+    return senders?.begin({
+      gateway: settings.name,
+      address: this.#address,
+      helo: this.#helo,
+      sender: this.#sender,
+      host: snapshot.hostname,
+      refuses: settings.senderChecks === 'reject',
+    });
+  }
+
   #onChunk(bytes: Buffer): void {
+    this.#contentBytes += bytes.length;
     const wait = this.#intake?.write(bytes);
     if (wait === undefined) return;
     this.#hold();
@@ -336,6 +441,7 @@ export class SmtpConnection {
   #onContentEnd(): void {
     const intake = this.#intake;
     this.#intake = undefined;
+    this.#countContent();
     if (intake === undefined) return this.#session.answer(reject(replies.localError));
     void intake.finish().then((result) => {
       if (result.ok) {
@@ -355,7 +461,14 @@ export class SmtpConnection {
   #dropIntake(): void {
     const intake = this.#intake;
     this.#intake = undefined;
-    void intake?.abort();
+    if (intake === undefined) return;
+    this.#countContent();
+    void intake.abort();
+  }
+
+  #countContent(): void {
+    this.#context.rates?.content(this.#client(), this.#contentBytes);
+    this.#contentBytes = 0;
   }
 
   #onAuth(known: { user: string; peer?: string } | undefined): void {
@@ -367,6 +480,13 @@ export class SmtpConnection {
       timer.unref();
       return;
     }
+    const counted = known.peer === undefined ? this.#context.rates?.login(known.user) : undefined;
+    if (counted === undefined) return this.#loggedIn(known);
+    this.#afterCount(counted, () => this.#loggedIn(known));
+    return undefined;
+  }
+
+  #loggedIn(known: { user: string; peer?: string }): void {
     this.#user = known.user;
     if (known.peer !== undefined) {
       this.#peer = known.peer;

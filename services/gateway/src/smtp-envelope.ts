@@ -3,6 +3,7 @@ import type { Origin } from '@mailrail/contracts';
 import { oneLine, smtpAddress } from '@mailrail/mail';
 import type { MailCommand, RcptCommand } from '@mailrail/smtp';
 import type { AcceptRequest, ForeignRecipient } from './accept.ts';
+import { wishesOf } from './wishes.ts';
 
 /** What is known of a session when a mail begins. */
 export interface SessionFacts {
@@ -52,6 +53,8 @@ export function acceptRequest(
     sender,
     recipients,
     smtputf8: mail.smtputf8,
+    ...(mail.body === 'binary' ? { binary: true } : {}),
+    wishes: wishesOf(mail, mail.priority, at),
     ...(mail.envid === undefined ? {} : { envid: mail.envid }),
     ...(mail.ret === undefined ? {} : { ret: mail.ret }),
     origin: {

@@ -6,6 +6,10 @@ import { type Reply, replies, scramCredential, scramDecoy } from '@mailrail/smtp
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, GatewayLine } from './accept.ts';
 import { takeProxyHeader } from './behind-proxy.ts';
+import type { RateLimits } from './limits/rate-limits.ts';
+import { SessionLimits } from './limits/session-limits.ts';
+import type { RecipientCheck } from './recipient-check.ts';
+import type { SenderChecks } from './sender-checks/sender-checks.ts';
 import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
 import {
   type ListenerKind,
@@ -18,6 +22,13 @@ import {
   takesStrangers,
 } from './smtp-listeners.ts';
 
+/** PEM texts; `ca` verifies certificates of peer sites. */
+export interface Certificate {
+  key: string;
+  cert: string;
+  ca?: string;
+}
+
 export interface SmtpListenerOptions {
   kind: ListenerKind;
   host: string;
@@ -27,25 +38,37 @@ export interface SmtpListenerOptions {
   log: Log;
   metrics: Pick<Metrics, 'refused' | 'sessions' | 'possibleDuplicates'>;
   tell?: GatewayLine['tell'];
-  /** PEM texts; without them STARTTLS is not offered. `ca` verifies certificates of peer sites. */
-  tls?: { key: string; cert: string; ca?: string };
+  /** Without it STARTTLS is not offered. */
+  tls?: Certificate;
   /** TLS from the first byte (RFC 8314 §3): SUBMISSIONS, SMTPS. Needs `tls`. */
   implicitTls?: boolean;
   /** The account of a submission listener. */
   account?: { user: string; password: string };
+  /** Looks recipients up where the settings say so; without it nobody is. */
+  recipients?: RecipientCheck;
+  /** Checks senders from outside where the settings say so; without it nobody is. */
+  senders?: SenderChecks;
+  /** Counts what clients bring, where the settings limit it; without it nothing is. */
+  rates?: RateLimits;
   /** Password of every peer site; its user name is the site's. */
   siteSecret?: string;
-  limits?: Partial<SmtpLimits>;
+  limits?: Partial<Omit<SmtpLimits, 'sessionMs'>>;
 }
 
 export interface SmtpListener {
   port: number;
   readonly sessions: number;
+  /**
+   * From the next handshake on this certificate is shown; nothing for a listener that has none.
+   *
+   * @throws OpenSSL's error when key and certificate do not fit; the old one stays.
+   */
+  renew(certificate: Certificate): void;
   /** Takes no more connections, lets transactions in hand end for a few seconds, says 421 to the rest, closes. */
   close(): Promise<void>;
 }
 
-export const defaultSmtpLimits: SmtpLimits = {
+export const defaultSmtpLimits: Omit<SmtpLimits, 'sessionMs'> = {
   commandMs: 300_000,
   dataMs: 600_000,
   idleMs: 600_000,
@@ -62,7 +85,7 @@ export const defaultSmtpLimits: SmtpLimits = {
  */
 export async function openSmtpListener(options: SmtpListenerOptions): Promise<SmtpListener> {
   const { kind, acceptor, organization, log, metrics } = options;
-  const limits: SmtpLimits = { ...defaultSmtpLimits, ...options.limits };
+  const limits = { ...defaultSmtpLimits, ...options.limits };
   const connections = new Set<SmtpConnection>();
   const perClient = new Map<string, number>();
   const hasAccounts = kind === 'site' ? options.siteSecret !== undefined : options.account !== undefined;
@@ -120,16 +143,25 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
       else perClient.delete(address);
       metrics.sessions.dec({ name: settings.name });
     };
+    const rates = options.rates === undefined ? undefined : new SessionLimits(options.rates, settings);
     const talk = (socket: Socket, secured?: TLSSocket) => {
       const connection = new SmtpConnection(socket, {
         settings,
         snapshot,
-        extensions: listenerExtensions(settings, secure !== undefined, hasAccounts),
+        extensions: listenerExtensions(settings, snapshot, secure !== undefined, hasAccounts),
         acceptor,
-        limits,
+        limits: {
+          ...limits,
+          commandMs: settings.commandTimeout ?? limits.commandMs,
+          dataMs: settings.dataTimeout ?? limits.dataMs,
+          sessionMs: settings.sessionTimeout,
+        },
         log,
         metrics,
         tell: options.tell,
+        rates,
+        senders: settings.senderChecks === 'none' ? undefined : options.senders,
+        recipients: settings.recipientCheck ? options.recipients : undefined,
         address,
         xclient: networks(settings.xclientNetworks)(plainAddress(raw.remoteAddress)),
         inNetwork: known && takesStrangers(kind) && networks(settings.insideNetworks)(address),
@@ -146,7 +178,10 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
         },
       });
       connections.add(connection);
-      connection.start(refusal);
+      // A client that nobody knows is the proxy itself.
+      const counted = refusal === undefined && known ? rates?.connection(address) : undefined;
+      if (counted === undefined) connection.start(refusal);
+      else connection.startWhen(counted);
     };
     if (implicit === undefined) return talk(raw);
     let talking = false;
@@ -199,6 +234,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
     get sessions() {
       return served;
     },
+    renew: (certificate) => secure?.renew(certificate),
     async close() {
       stopping = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -258,11 +294,13 @@ function siteOfCertificate(secured: TLSSocket, snapshot: OrganizationSnapshot): 
 }
 
 /** TLS for connections that begin in clear: the handshakes of a TLS server that itself does not listen. */
-function openTls({ key, cert, ca }: NonNullable<SmtpListenerOptions['tls']>, kind: ListenerKind, log: Log, handshakeTimeout: number) {
+function openTls(certificate: Certificate, kind: ListenerKind, log: Log, handshakeTimeout: number) {
   const waiting = new Map<string, (secured: TLSSocket) => void>();
   const wayOf = (socket: Socket) => `${socket.remoteAddress} ${socket.remotePort} ${socket.localPort}`;
-  const verify = kind === 'site' && ca !== undefined ? { ca, requestCert: true, rejectUnauthorized: false } : {};
-  const server = createTlsServer({ key, cert, handshakeTimeout, allowHalfOpen: true, minVersion: 'TLSv1.2', ...verify });
+  const contextOf = ({ key, cert, ca }: Certificate) =>
+    ({ key, cert, minVersion: 'TLSv1.2', ...(kind === 'site' && ca !== undefined ? { ca } : {}) }) as const;
+  const verify = kind === 'site' && certificate.ca !== undefined ? { requestCert: true, rejectUnauthorized: false } : {};
+  const server = createTlsServer({ handshakeTimeout, allowHalfOpen: true, ...contextOf(certificate), ...verify });
   server.on('secureConnection', (secured) => {
     const way = wayOf(secured);
     const up = waiting.get(way);
@@ -275,6 +313,7 @@ function openTls({ key, cert, ca }: NonNullable<SmtpListenerOptions['tls']>, kin
     secured.destroy();
   });
   return {
+    renew: (next: Certificate) => server.setSecureContext(contextOf(next)),
     start(raw: Socket, up: (secured: TLSSocket) => void): void {
       const way = wayOf(raw);
       waiting.set(way, up);

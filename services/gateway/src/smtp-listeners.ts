@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { BlockList, isIPv6 } from 'node:net';
-import type { GatewaySettings, OrganizationSnapshot } from '@mailrail/organization';
+import { defaultListener, type GatewaySettings, maxHoldMs, type OrganizationSnapshot } from '@mailrail/organization';
 import { allExtensions, type Extension } from '@mailrail/smtp';
 
 export type ListenerKind = 'mx' | 'submission' | 'site' | 'lmtp';
@@ -11,30 +11,31 @@ export function takesStrangers(kind: ListenerKind): boolean {
 }
 export type SmtpSettings = GatewaySettings & { kind: 'smtp' };
 
+const defaults = new Map<ListenerKind, SmtpSettings>();
+
 /** What the organization file says of a listener; a listener it does not name has the defaults. */
 export function listenerSettings(kind: ListenerKind, { settings }: Pick<OrganizationSnapshot, 'settings'>): SmtpSettings {
   for (const gateway of settings.gateways) if (gateway.kind === 'smtp' && gateway.listener === kind) return gateway;
-  return {
-    name: kind === 'mx' ? 'smtp' : kind,
-    kind: 'smtp',
-    listener: kind,
-    requireAuthentication: false,
-    requireTls: false,
-    insideNetworks: [],
-    proxyNetworks: [],
-    xclientNetworks: [],
-    maxSessions: 400,
-    maxSessionsPerClient: 400,
-    greetingDelay: 0,
-    maxErrors: 20,
-    withhold: [],
-  };
+  const known = defaults.get(kind) ?? defaultListener(kind === 'mx' ? 'smtp' : kind, kind);
+  defaults.set(kind, known);
+  return known;
 }
 
 /** What a listener offers. An MX or LMTP listener has no use for AUTH: its mail is anonymous, and a password there is one more thing to guess at. */
-export function listenerExtensions(settings: SmtpSettings, hasCertificate: boolean, hasAccounts: boolean): readonly Extension[] {
+export function listenerExtensions(
+  settings: SmtpSettings,
+  { settings: organization }: Pick<OrganizationSnapshot, 'settings'>,
+  hasCertificate: boolean,
+  hasAccounts: boolean,
+): readonly Extension[] {
   const auth = hasAccounts && (!takesStrangers(settings.listener) || settings.requireAuthentication);
-  const missing: readonly Extension[] = [...(hasCertificate ? [] : ['STARTTLS' as const]), ...(auth ? [] : ['AUTH' as const])];
+  const missing: readonly Extension[] = [
+    ...(hasCertificate ? [] : ['STARTTLS' as const]),
+    ...(auth ? [] : ['AUTH' as const]),
+    ...(maxHoldMs(settings, organization) > 0 ? [] : ['FUTURERELEASE' as const]),
+    // Octets that are counted need BDAT (RFC 3030 §3).
+    ...(settings.withhold.includes('CHUNKING') ? ['BINARYMIME' as const] : []),
+  ];
   return allExtensions.filter((extension) => !missing.includes(extension) && !settings.withhold.includes(extension));
 }
 

@@ -179,6 +179,7 @@ describe('a large message', () => {
     let writes = 0;
     const slow = {
       put: contents.put.bind(contents),
+      read: contents.read.bind(contents),
       writer: (key: { rootId: string; form: string }) => {
         const writer = contents.writer(key);
         return {
@@ -234,6 +235,7 @@ describe('no', () => {
     let aborted = 0;
     const failing = {
       put: contents.put.bind(contents),
+      read: contents.read.bind(contents),
       writer: () => ({
         write: () => Promise.reject(new Error('EIO')),
         commit: () => Promise.reject(new Error('no commit after a failure')),
@@ -252,6 +254,7 @@ describe('no', () => {
     let committed = 0;
     const failing = {
       put: contents.put.bind(contents),
+      read: contents.read.bind(contents),
       writer: (key: { rootId: string; form: string }) => ({
         ...contents.writer(key),
         write: () => promise,

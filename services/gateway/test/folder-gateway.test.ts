@@ -218,6 +218,8 @@ describe('a file that is not finished', () => {
     ['before its first byte', '', mail()],
     ['behind its header', mail('', ''), 'hello\r\n'],
     ['inside a line of its text', mail('', 'first line\r\nhalf of the se'), 'cond line\r\n'],
+    ['behind a whole line of its text', mail('', 'first line\r\n'), 'second line\r\n'],
+    ['behind a line of a header that is long', `${mail(`X: ${'x'.repeat(70_000)}\r\n`, 'first line\r\n')}`, 'second line\r\n'],
     ['in a multipart message', mail('Content-Type: multipart/mixed;\r\n boundary="b=1"\r\n', '--b=1\r\n\r\none\r\n'), '--b=1--\r\n'],
   ])('is waited for when it stops %s', async (_where, first, second) => {
     start({ quietMs: 60_000 }, { unfinishedMs: 60_000 });
@@ -229,6 +231,9 @@ describe('a file that is not finished', () => {
     await waitFor(() => acceptor.taken.length === 2, { what: 'another mail' });
     expect(await names('IN')).toEqual(['half.eml']);
     await appendFile(at('IN', 'half.eml'), second);
+    // Its writer says that it is done: a text does not say so itself, and is not waited for any longer.
+    await rename(at('IN', 'half.eml'), at('IN', '.half.eml'));
+    await rename(at('IN', '.half.eml'), at('IN', 'half.eml'));
     await waitFor(() => acceptor.taken.length === 3, { what: 'the mail' });
     expect(acceptor.taken[2]?.bytes.toString()).toContain(second.slice(-8));
   });
@@ -236,6 +241,7 @@ describe('a file that is not finished', () => {
   test.each([
     ['a text whose last line has no end', mail('', 'first\r\nlast')],
     ['a header alone', mail('', '')],
+    ['a whole text that was written in place', mail()],
   ])('and %s is taken after its quiet time, no sooner', async (_what, content) => {
     const quietMs = 400;
     start({ quietMs }, { unfinishedMs: 60_000 });
@@ -246,6 +252,37 @@ describe('a file that is not finished', () => {
     await waitFor(() => acceptor.taken.length === 2, { what: 'both mails' });
     expect(takenNames()).toEqual(['whole.eml', 'open.eml']);
     expect(performance.now() - writtenAt).toBeGreaterThanOrEqual(quietMs);
+  });
+
+  test('and pauses for many looks behind whole lines, but never for its quiet time, is taken once it is whole', async () => {
+    let looks = 0;
+    acceptor.obstacle = () => {
+      looks += 1;
+      return undefined;
+    };
+    start({ pollEveryMs: 20, quietMs: 2_000 }, { unfinishedMs: 60_000 });
+    await waitFor(made, { what: 'the folders' });
+    await writeFile(at('IN', 'slow.eml'), mail('Message-ID: <1@x>\r\nDate: x\r\n', 'line 0\r\n'));
+    for (let line = 1; line < 4; line += 1) {
+      const before = looks;
+      await waitFor(() => looks >= before + 10, { what: 'ten looks' });
+      await appendFile(at('IN', 'slow.eml'), `line ${line}\r\n`);
+    }
+    expect(acceptor.begun).toBe(0);
+    await waitFor(() => acceptor.taken.length === 1, { what: 'the mail' });
+    expect(acceptor.taken[0]?.bytes.toString()).toMatch(/line 0\r\nline 1\r\nline 2\r\nline 3\r\n$/);
+  });
+
+  test('not so one that was written elsewhere and moved in: it need not rest', async () => {
+    start({ quietMs: 60_000 }, { unfinishedMs: 60_000 });
+    await waitFor(made, { what: 'the folders' });
+    await writeFile(at('IN', 'first.eml'), mail()); // in place
+    await writeFile(at('..', 'second.eml'), mail());
+    await rename(at('..', 'second.eml'), at('IN', 'second.eml'));
+    await drop('third.eml', mail());
+    await waitFor(() => acceptor.taken.length === 2, { what: 'those that were moved in' });
+    expect(takenNames()).toEqual(expect.arrayContaining(['second.eml', 'third.eml']));
+    expect(await names('IN')).toEqual(['first.eml']);
   });
 
   test('without a closing line it comes late, not never', async () => {
@@ -459,15 +496,16 @@ describe('several gateways on one folder', () => {
     });
     const owner = fakeAcceptor();
     owner.gate = gate;
-    start({}, { acceptor: owner });
+    const leaseMs = 1_500; // a machine that is busy for some moments loses no claim
+    start({}, { acceptor: owner, leaseMs });
     await waitFor(made, { what: 'the folders' });
     await drop('live.eml', mail());
     await waitFor(() => owner.begun === 1, { what: 'the live claim' });
     await writeFile(at('WORK', `${dead}~dead.eml`), mail());
     await writeFile(at('WORK', `.away~${live}~away.eml`), mail());
     await writeFile(at('WORK', 'somebody-elses.txt'), 'x');
-    start();
-    start();
+    start({}, { leaseMs });
+    start({}, { leaseMs });
     await waitFor(() => acceptor.taken.length === 2, { what: 'the abandoned ones' });
     expect(acceptor.taken.map(({ request }) => `${String(request.rootId)} ${String(request.origin.peer)}`).sort()).toEqual(
       [`${dead} dead.eml`, `${live} away.eml`].sort(),

@@ -9,6 +9,7 @@ import { type Acceptor, openAcceptor } from '../src/accept.ts';
 import { type FolderGateway, openFolderGateway } from '../src/folder/folder-gateway.ts';
 import { httpApi } from '../src/http-api.ts';
 import { organization } from './fake-acceptor.ts';
+import { httpStores } from './http-support.ts';
 import { type FakeLine, fakeLine } from './fake-line.ts';
 
 // The gateways on the acceptor that the service has, down to the stored bytes and the mail on the bus.
@@ -124,6 +125,7 @@ describe('what is stored of a file', () => {
       host: '127.0.0.1',
       port: 0,
       apiKey: 'a-key-of-some-length',
+      ...httpStores(),
       acceptor,
       organization: organization(),
       log: silentLog,

@@ -1,13 +1,11 @@
-import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { filesystemContentStore } from '@mailrail/content-store';
 import { Bag, ForeignMessage } from '@mailrail/contracts';
 import type { Running } from '@mailrail/pipeline';
-import { freshVhost, redisForTests, type TestRedis, type Vhost, waitFor } from '@mailrail/testing';
+import { freePorts, freshVhost, redisForTests, type TestRedis, type Vhost, waitFor } from '@mailrail/testing';
 import { declareTopology, queueName, topologyOf } from '@mailrail/topology';
 import { start } from '../src/main.ts';
 
@@ -29,7 +27,7 @@ beforeAll(async () => {
     file,
     `organization: Corp\nsite: london\nserver: EX1\nservers: [{ name: EX1, site: london }]\ndomains: [{ name: corp.example, type: authoritative }]\npostmaster: postmaster@corp.example\n${gateways}`,
   );
-  const port = await freePort();
+  const [port = 0] = await freePorts([0]);
   http = `http://127.0.0.1:${port}`;
   running = await start({
     AMQP_URL: vhost.amqpUrl,
@@ -118,13 +116,4 @@ async function stored(mail: ForeignMessage): Promise<string> {
   let text = '';
   for await (const chunk of filesystemContentStore({ directory: join(base, 'content') }).read(mail.content.ref)) text += String(chunk);
   return text;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo; // a TCP server's
-  server.close();
-  await once(server, 'close');
-  return port;
 }

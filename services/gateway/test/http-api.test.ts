@@ -5,6 +5,7 @@ import { type HttpApiOptions, httpApi } from '../src/http-api.ts';
 import { requireRelay } from '../src/http/message-envelope.ts';
 import { HttpProblem } from '../src/http/problem.ts';
 import { type FakeAcceptor, fakeAcceptor, organization, refusal } from './fake-acceptor.ts';
+import { httpStores } from './http-support.ts';
 
 const apiKey = 'a-key-of-some-length';
 const message =
@@ -22,6 +23,7 @@ function open(
     host: '127.0.0.1',
     port: 0,
     apiKey,
+    ...httpStores(),
     acceptor,
     organization: organization(more.limits),
     log: silentLog,
@@ -76,6 +78,7 @@ const rows: Row[] = [
   { name: 'nowhere, without a key', url: '/', headers: { authorization: undefined }, gives: 404, code: 'not-found' },
   { name: 'another method', method: 'PUT', gives: 405, code: 'method-not-allowed', has: { allow: 'POST' } },
   { name: 'another method on the description', url: '/openapi.json', gives: 405, has: { allow: 'GET, HEAD' } },
+  { name: 'another method on the description under its version', url: '/v1/openapi.json', gives: 405, has: { allow: 'GET, HEAD' } },
   { name: 'a path that cannot be decoded', url: '/v1/%zz', gives: 400, code: 'bad-request' },
   {
     name: 'a parameter nobody knows',
@@ -227,6 +230,7 @@ describe('answers', () => {
       host: '127.0.0.1',
       port: 0,
       apiKey: 'short',
+      ...httpStores(),
       acceptor: fakeAcceptor(),
       organization: organization(),
       log: silentLog,
@@ -357,14 +361,20 @@ describe('what becomes of a message', () => {
 
 test('the description is OpenAPI 3.1, made of the schemas, and needs no key', async () => {
   const app = open();
-  const response = await app.inject({ url: '/openapi.json' });
+  const response = await app.inject({ url: '/v1/openapi.json' });
+  expect((await app.inject({ url: '/openapi.json' })).json()).toEqual(response.json());
   await app.close();
   expect(response.statusCode).toBe(200);
   const document = response.json();
   expect(document.openapi).toMatch(/^3\.1\./);
   const post = document.paths['/v1/messages'].post;
-  expect(Object.keys(post.responses)).toEqual(['202', '400', '401', '403', '411', '413', '415', '422', '429', '503']);
-  expect(post.parameters.map(({ name }: { name: string }) => name)).toEqual(['from', 'to']);
+  expect(Object.keys(post.responses)).toEqual(['202', '400', '401', '403', '409', '411', '413', '415', '422', '429', '503']);
+  expect(post.parameters.map(({ name }: { name: string }) => name)).toEqual(
+    [
+      'from to notify ret envid smtputf8'.split(' '),
+      'Mailrail-From Mailrail-To Mailrail-Notify Mailrail-Ret Mailrail-Envid Mailrail-Smtputf8 Idempotency-Key'.split(' '),
+    ].flat(),
+  );
   expect(post.requestBody.content).toHaveProperty(['message/rfc822']);
   expect(post.security).toEqual([{ apiKey: [] }]);
   expect(document.components.schemas.MessageAccepted.required).toEqual(['id', 'recipients']);

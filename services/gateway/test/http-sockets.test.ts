@@ -6,6 +6,7 @@ import { createMetrics, silentLog } from '@mailrail/telemetry';
 import { waitFor } from '@mailrail/testing';
 import { type HttpApi, type HttpApiOptions, openHttpApi } from '../src/http-api.ts';
 import { type FakeAcceptor, fakeAcceptor, organization } from './fake-acceptor.ts';
+import { httpStores } from './http-support.ts';
 
 const apiKey = 'a-key-of-some-length';
 const header = 'From: ada@corp.example\r\nTo: ben@corp.example\r\n\r\n';
@@ -23,6 +24,7 @@ async function api(
     host: '127.0.0.1',
     port: 0,
     apiKey,
+    ...httpStores(),
     acceptor,
     organization: organization(),
     log: silentLog,

@@ -8,6 +8,7 @@ import { allExtensions, type Extension, type Reply } from '@mailrail/smtp';
 import { createMetrics, silentLog } from '@mailrail/telemetry';
 import { waitFor } from '@mailrail/testing';
 import { type Dialogue, readDialogues } from '../../../libs/smtp/test/dialogue.ts';
+import { usual } from '../../../libs/smtp/test/recording-host.ts';
 import { openSmtpListener, type SmtpListener } from '../src/smtp-listener.ts';
 import { type FakeAcceptor, fakeAcceptor } from './fake-acceptor.ts';
 
@@ -44,6 +45,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   ]),
   ...because('an account without SCRAM', ['l6-scram-not-offered']),
   ...because('AUTH offered and not required: no listener does so', ['b4-auth-bad', 'b8-auth-parameter']),
+  ...because('a clock that stands still', ['o0-futurerelease', 'o1-futurerelease-bad']),
+  ...because('FUTURERELEASE without a bound: a listener does not have it then', ['o3-futurerelease-no-bound']),
   ...because('a host that refuses TLS it has offered', ['a3-starttls-unavailable']),
   ...because('a peer that has proved to be a site', ['c0-site-extension', 'c1-site-extension-bad', 'c2-site-extension-after-auth']),
 };
@@ -118,7 +121,7 @@ test('few are left out, and only such as exist', () => {
 
 async function openFor({ options: given }: Dialogue): Promise<Lines> {
   const options = given as Options; // written by us, and a wrong key shows in the outcome
-  const { extensions = allExtensions.filter((extension) => extension !== 'CHUNKING' && extension !== 'LIMITS') } = options;
+  const { extensions = usual } = options;
   const refused = (reply: Reply | undefined, cause: 'full' | 'down') =>
     reply === undefined ? undefined : { ok: false as const, reply, cause };
   acceptor.answers = {
@@ -139,6 +142,7 @@ async function openFor({ options: given }: Dialogue): Promise<Lines> {
         xclientNetworks: options.xclient === true ? ['127.0.0.1'] : [],
         maxErrors: options.maxErrors ?? 20,
         ...(options.maxMails === undefined ? {} : { maxMails: options.maxMails }),
+        ...(extensions.includes('FUTURERELEASE') ? { maxHold: '1d' } : {}),
         withhold: allExtensions.filter((extension) => !extensions.includes(extension)),
       },
     ],

@@ -87,7 +87,7 @@ describe('mx', () => {
     const talk = await Talk.to(await open());
     expect(await talk.reply()).toBe('220 ex1.corp.example ESMTP');
     expect(await talk.say('EHLO client.example')).toBe(
-      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250 LIMITS RCPTMAX=1000',
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250-BINARYMIME | 250-LIMITS RCPTMAX=1000 | 250-MT-PRIORITY | 250 DELIVERBY 60',
     );
     const answer = await talk.mail({ to: ['ada@corp.example', 'partner@relay.example', 'postmaster'], content: '..stuffed\r\n' });
     const [mail] = mails();
@@ -309,7 +309,7 @@ describe('LMTP', () => {
     const talk = await Talk.to(await open({ kind: 'lmtp' }));
     expect(await talk.reply()).toBe('220 ex1.corp.example LMTP');
     expect(await talk.say('LHLO postfix.example')).toBe(
-      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250 LIMITS RCPTMAX=1000',
+      '250-ex1.corp.example | 250-PIPELINING | 250-SIZE 52428800 | 250-8BITMIME | 250-SMTPUTF8 | 250-DSN | 250-ENHANCEDSTATUSCODES | 250-CHUNKING | 250-BINARYMIME | 250-LIMITS RCPTMAX=1000 | 250-MT-PRIORITY | 250 DELIVERBY 60',
     );
     const { promise, resolve } = Promise.withResolvers<void>();
     line.gate = promise;
@@ -469,6 +469,7 @@ describe('bounds', () => {
     let bytes = 0;
     const slow = {
       put: contents.put.bind(contents),
+      read: contents.read.bind(contents),
       writer: (key: { rootId: string; form: string }) => {
         const writer = contents.writer(key);
         return {
@@ -494,6 +495,15 @@ describe('bounds', () => {
     resolve();
     expect(await talk.reply()).toMatch(/^250/);
     expect(bytes).toBeGreaterThan(all.length);
+  });
+
+  test('a header block of 200,000 fields is taken in its stride, one over the limit is not taken', async () => {
+    const talk = await Talk.hello(await open());
+    const began = performance.now();
+    expect(await talk.mail({ content: `${'a:\r\n'.repeat(200_000)}\r\nx\r\n` })).toMatch(/^250/);
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(await talk.mail({ content: 'a:\r\n'.repeat(300_000) })).toMatch(/^552 5\.3\.4/);
+    expect(line.accepted).toHaveLength(1);
   });
 
   test('a client that never closes is closed', async () => {
@@ -1016,5 +1026,85 @@ describe('stopping', () => {
     await talk.say('RSET');
     expect(await talk.say('MAIL FROM:<zoe@elsewhere.example>')).toMatch(/^421 4\.3\.2/);
     await closed;
+  });
+});
+
+describe('wishes of how a mail is to travel', () => {
+  const account = { user: 'app', password: 'secret' };
+  const login = `AUTH PLAIN ${Buffer.from('\0app\0secret').toString('base64')}`;
+
+  test('a hold, on a submission listener: in the envelope, the log and the tracking; the mail has its time from then on', async () => {
+    const talk = await Talk.hello(await open({ kind: 'submission', account }));
+    await talk.say(login);
+    expect(await talk.say('EHLO client.example')).toMatch(/FUTURERELEASE 259200 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/);
+    const before = Date.now();
+    expect(await talk.mail({ from: 'ada@corp.example', parameters: ' HOLDFOR=3600' })).toMatch(/^250/);
+    const [mail] = mails();
+    const heldUntil = mail?.heldUntil ?? 0;
+    expect(heldUntil).toBeGreaterThanOrEqual(before + 3_600_000);
+    expect(heldUntil).toBeLessThanOrEqual(Date.now() + 3_600_000);
+    expect(mail?.expiresAt).toBe(heldUntil + 2 * 86_400_000);
+    const iso = new Date(heldUntil).toISOString();
+    expect(logged.find(({ event }) => event === 'mail.accepted')?.fields).toMatchObject({ heldUntil: iso });
+    expect(line.told.find(({ event }) => event === 'accepted')?.reason).toBe(`held until ${iso}`);
+  });
+
+  test('no hold for strangers, and none that is longer than the file allows', async () => {
+    const stranger = await Talk.hello(await open());
+    expect(await stranger.say('MAIL FROM:<zoe@elsewhere.example> HOLDFOR=60')).toMatch(/^555 5\.5\.4/);
+    const gateways = [{ name: 'submission', kind: 'smtp' as const, listener: 'submission' as const, maxHold: '1h' }];
+    const talk = await Talk.hello(await open({ kind: 'submission', account, settings: { gateways } }));
+    await talk.say(login);
+    expect(await talk.say('MAIL FROM:<ada@corp.example> HOLDFOR=3601')).toMatch(/^501 5\.5\.4/);
+    expect(await talk.say('MAIL FROM:<ada@corp.example> HOLDFOR=3600')).toMatch(/^250/);
+  });
+
+  test('a priority: a stranger may lower it, and is told when his wish was', async () => {
+    const talk = await Talk.hello(await open());
+    expect(await talk.say('MAIL FROM:<zoe@elsewhere.example> MT-PRIORITY=5')).toBe('250 2.3.6 0 is the new priority of the message');
+    await talk.say('RSET');
+    expect(await talk.mail({ parameters: ' MT-PRIORITY=-3' })).toMatch(/^250/);
+    expect(mails()[0]).toMatchObject({ priority: -3, lane: 'low' });
+    const inside = await Talk.hello(await open({ kind: 'submission', account }));
+    await inside.say(login);
+    expect(await inside.mail({ from: 'ada@corp.example', parameters: ' MT-PRIORITY=9' })).toMatch(/^250/);
+    expect(mails()[1]).toMatchObject({ priority: 9, lane: 'high' });
+  });
+
+  test('a time to be delivered by', async () => {
+    const talk = await Talk.hello(await open());
+    const before = Date.now();
+    expect(await talk.mail({ parameters: ' BY=120;R' })).toMatch(/^250/);
+    const [mail] = mails();
+    expect(mail?.deliverBy).toMatchObject({ mode: 'return', trace: false });
+    expect(mail?.deliverBy?.at).toBeGreaterThanOrEqual(before + 120_000);
+    expect(mail?.expiresAt).toBe(mail?.deliverBy?.at);
+  });
+
+  test('REQUIRETLS inside TLS', async () => {
+    const talk = await Talk.hello(await open({ tls }));
+    expect(await talk.say('MAIL FROM:<zoe@elsewhere.example> REQUIRETLS')).toMatch(/^555 5\.5\.4/);
+    await talk.say('STARTTLS');
+    await talk.startTls();
+    expect(await talk.say('EHLO client.example')).toContain('250 REQUIRETLS');
+    expect(await talk.mail({ parameters: ' REQUIRETLS' })).toMatch(/^250/);
+    expect(mails()[0]?.requireTls).toBe(true);
+  });
+
+  test('a binary message is stored octet by octet', async () => {
+    const talk = await Talk.hello(await open());
+    const content = Buffer.from('Content-Type: application/x\r\n\r\n\0\n\r.\r\n\xff', 'latin1');
+    await talk.say('MAIL FROM:<zoe@elsewhere.example> BODY=BINARYMIME');
+    await talk.say('RCPT TO:<ada@corp.example>');
+    talk.send(Buffer.concat([Buffer.from(`BDAT ${content.length} LAST\r\n`), content]));
+    expect(await talk.reply()).toMatch(/^250/);
+    expect(mails()[0]?.content.body).toBe('binary');
+    expect((await stored()).endsWith(`\r\n${content.toString('latin1')}`)).toBe(true);
+  });
+
+  test('a listener that withholds CHUNKING does not have BINARYMIME either', async () => {
+    const gateways = [{ name: 'smtp', kind: 'smtp' as const, withhold: ['CHUNKING' as const] }];
+    const talk = await Talk.hello(await open({ settings: { gateways } }));
+    expect(await talk.say('MAIL FROM:<zoe@elsewhere.example> BODY=BINARYMIME')).toMatch(/^501/);
   });
 });

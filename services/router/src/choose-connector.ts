@@ -1,5 +1,5 @@
-import { domainOf, splitAddress } from '@mailrail/mail';
-import type { ConnectorSettings, Organization } from '@mailrail/organization';
+import { domainOf } from '@mailrail/mail';
+import { closeness, type ConnectorSettings, type Organization } from '@mailrail/organization';
 import { costBetween } from './site-path.ts';
 
 /** One recipient as the router sees it. */
@@ -74,22 +74,4 @@ function toSite(site: string, sizeBytes: number, { connectors, siteLinks, site: 
 
 function fits({ maxMessageBytes }: ConnectorSettings, sizeBytes: number): boolean {
   return maxMessageBytes === undefined || sizeBytes <= maxMessageBytes;
-}
-
-/**
- * How close an address space is to an address: the length of what they share at the end, an exact match above every wildcard,
- * `TYPE:*` at 0. A wildcard stands for at least one label, so `*.example` holds `a.example` and not `example`.
- *
- * @returns -1 when the address is not in the space.
- */
-export function closeness(space: string, address: string): number {
-  const { type, value } = splitAddress(space);
-  const of = splitAddress(address);
-  if (type !== of.type) return -1;
-  const pattern = value.toLowerCase();
-  if (pattern === '*') return 0;
-  const name = type === 'SMTP' ? (domainOf(address) ?? '') : of.value.toLowerCase();
-  if (!pattern.startsWith('*')) return name === pattern ? 10_000 + pattern.length : -1;
-  const tail = pattern.slice(1);
-  return name.length > tail.length && name.endsWith(tail) ? tail.length : -1;
 }

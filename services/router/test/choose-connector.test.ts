@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { organizationOf } from '@mailrail/organization';
-import { chooseConnector, closeness, type Routable } from '../src/choose-connector.ts';
+import { closeness, organizationOf } from '@mailrail/organization';
+import { chooseConnector, type Routable } from '../src/choose-connector.ts';
 
 const smtp = (name: string, spaces: [string, number][], more: object = {}) => ({
   name,

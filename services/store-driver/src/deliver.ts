@@ -1,4 +1,4 @@
-import type { LocalDelivery, MailboxRecipient, Recipient, RecipientStatus } from '@mailrail/contracts';
+import { type LocalDelivery, type MailboxRecipient, progressOf, type Recipient, type RecipientStatus } from '@mailrail/contracts';
 import type { Effect, Ledger } from '@mailrail/ledger';
 import { contentMissing, type MailboxOutcome, type MailboxStore } from '@mailrail/mailbox-store';
 import { type Counted, done, type Emit, failureReport, later, type Stage, toStation, transient } from '@mailrail/pipeline';
@@ -35,7 +35,7 @@ export const deliver: Stage<LocalDelivery, DeliverDeps> = async (mail, deps) => 
         );
   const sorted = sortOut(fresh, outcomes);
 
-  const noted = sorted.delivered.length === 0 || (await ledger.complete(sorted.delivered.map((one) => completion(mail, one))));
+  const noted = sorted.delivered.length === 0 || (await ledger.complete(sorted.delivered.flatMap((one) => completion(mail, one))));
   if (silent || !noted) deps.possibleDuplicates(fresh.length);
   const merged = all.flatMap(({ recipients }, i) => recipients.filter((one) => isMerged(mail, one, before[i])));
   if (merged.length > 0) {
@@ -76,7 +76,8 @@ function outcomeBefore(effect: Effect | undefined): string | undefined {
 
 function completion(mail: LocalDelivery, { effectKey, recipients }: MailboxDelivery) {
   const outcome = recipients.map((recipient) => recipientWay(mail, recipient)).join();
-  return { key: effectKey, outcome, count: { field: 'delivered' as const, by: recipients.length } };
+  const progress = progressOf(mail, recipients, { state: 'delivered' });
+  return [{ key: effectKey, outcome, count: { field: 'delivered' as const, by: recipients.length } }, ...progress];
 }
 
 function isMerged(mail: LocalDelivery, recipient: MailboxRecipient, before: string | undefined): boolean {

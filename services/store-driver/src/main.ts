@@ -1,6 +1,7 @@
 import { queueFacts } from '@mailrail/broker';
 import { maySweep, runSweeper } from '@mailrail/content-store';
 import { LocalDelivery, QueuedMail, SubmittedMail } from '@mailrail/contracts';
+import { contentRetentionMs } from '@mailrail/organization';
 import { ConfigError, loadConfig, openStage, type Running, runAsProcess, runService, type StageBase } from '@mailrail/pipeline';
 import { topologyOf } from '@mailrail/topology';
 import { Config, DeliverConfig } from './config.ts';
@@ -39,8 +40,6 @@ async function startSubmit(config: Config): Promise<Running> {
   });
 }
 
-const dayMs = 86_400_000;
-
 /** Bodies past their time go while the line moves (R13). Each pod of this role sweeps; that does no harm. */
 function sweep({ AMQP_URL }: Config, { content, organization, log }: StageBase) {
   const lineIsMoving = async () => {
@@ -48,10 +47,7 @@ function sweep({ AMQP_URL }: Config, { content, organization, log }: StageBase) 
     const facts = await queueFacts(AMQP_URL, queues).catch(() => 'silent' as const);
     return maySweep(facts === 'silent' ? facts : waitingMail(facts, Date.now()), retentionMs());
   };
-  const retentionMs = () => {
-    const { contentRetention, schedule } = organization.current().settings;
-    return contentRetention ?? schedule.expireAfter + dayMs;
-  };
+  const retentionMs = () => contentRetentionMs(organization.current().settings);
   return runSweeper({
     store: content,
     retentionMs,

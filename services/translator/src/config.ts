@@ -1,5 +1,10 @@
-import { serviceConfig } from '@mailrail/pipeline';
+import { mayBeUnset, serviceConfig } from '@mailrail/pipeline';
 import { z } from 'zod';
 
-export const Config = z.object(serviceConfig);
+export const Config = z.object({
+  ...serviceConfig,
+  DIRECTORY_URL: mayBeUnset(z.string()).describe(
+    'the directory, asked for owners of foreign addresses (with LDAP_*, as for the categorizer); without it templates and encapsulation do',
+  ),
+});
 export type Config = z.output<typeof Config>;

@@ -1,4 +1,5 @@
 import { ForeignMessage } from '@mailrail/contracts';
+import { directoryOnDemand } from '@mailrail/directory';
 import { loadConfig, openStage, type Running, runAsProcess, runService } from '@mailrail/pipeline';
 import { plainAddressMap } from './address-map.ts';
 import { Config } from './config.ts';
@@ -11,6 +12,9 @@ import { translate } from './translate.ts';
 export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const config = loadConfig(Config, env);
   const base = await openStage('translator', config);
+  const { DIRECTORY_URL: url, REDIS_URL: redisUrl } = config;
+  const { log, metrics } = base;
+  const directory = url === undefined ? undefined : directoryOnDemand({ url, redisUrl, env, log, metrics });
   const dialects = dialectRegistry([internet, ...foreignDialects(base.content)]);
 
   return runService({
@@ -20,7 +24,14 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     station: 'gateway.in',
     consumes: ForeignMessage,
     handle: (mail) =>
-      translate(mail, { dialects, content: base.content, addresses: plainAddressMap, organization: base.organization.current() }),
+      translate(mail, {
+        dialects,
+        content: base.content,
+        addresses: plainAddressMap,
+        organization: base.organization.current(),
+        directory,
+      }),
+    close: async () => directory?.close(),
   });
 }
 

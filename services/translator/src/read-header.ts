@@ -5,7 +5,10 @@ import { type HeaderFacts, headerFacts } from '@mailrail/mail';
 /** The part of the content store that is needed to read a header block. */
 export type HeaderStore = Pick<ContentStore, 'head'>;
 
-export type HeaderRead = { kind: 'facts'; header: HeaderFacts } | { kind: 'unavailable' | 'missing'; reason: string };
+export type HeaderRead =
+  | { kind: 'facts'; header: HeaderFacts }
+  | { kind: 'unavailable'; reason: string }
+  | { kind: 'missing'; reason: string };
 
 /** Nearly every header block ends within this, so that the rest of a large body is not read. */
 const firstBytes = 16_384;
@@ -24,6 +27,7 @@ export async function readHeader(store: HeaderStore, content: Content, maxHeader
     return { kind: 'facts', header: headerFacts(await store.head(content.ref, maxHeaderBytes + marginBytes)) };
   } catch (error) {
     if (!(error instanceof ContentStoreError)) throw error;
-    return { kind: error.code === 'unavailable' ? 'unavailable' : 'missing', reason: error.message };
+    const { code, message: reason } = error;
+    return code === 'unavailable' ? { kind: 'unavailable', reason } : { kind: 'missing', reason };
   }
 }

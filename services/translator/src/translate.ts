@@ -24,7 +24,7 @@ export const translate: Stage<ForeignMessage, TranslateDeps> = async (mail, deps
       });
     }
     case 'unavailable':
-      return transient(`content store: ${translation.reason}`, { ladder: 'internal' });
+      return transient(translation.reason, { ladder: 'internal' });
     case 'missing':
       return notYet(mail, `content: ${translation.reason}`);
     case 'unreadable':

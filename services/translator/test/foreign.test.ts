@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { ContentStoreError, memoryContentStore } from '@mailrail/content-store';
 import { type ForeignMessage, SubmittedMail } from '@mailrail/contracts';
+import { directoryDown, directoryOf } from '@mailrail/directory';
 import { bundle, byteGate } from '@mailrail/foreign';
 import { newRootId } from '@mailrail/mail';
 import { organizationOf } from '@mailrail/organization';
@@ -79,6 +80,45 @@ describe('a foreign message', () => {
   test('with 8-bit text is marked as such', async () => {
     const mail = await stored(session('Subject: s\r\n\r\npr\u00fcfen\r\n'));
     expect(submitted(await translate(mail, deps())).content).toMatchObject({ body: '8bit', smtputf8: false });
+  });
+});
+
+describe('foreign addresses', () => {
+  const settings = organizationOf({
+    hostname: 'ex1.corp.example',
+    domains: [
+      { name: 'corp.example', type: 'authoritative' },
+      { name: 'acme.example', type: 'relay' },
+    ],
+    addressTemplates: [
+      { foreign: 'GWISE:ACME.PO1.%m', internet: 'SMTP:%m@acme.example' },
+      { foreign: 'GWISE:EXCH.SITE.%m', internet: 'SMTP:%m@corp.example', people: 'ours' },
+    ],
+  }).current();
+  const people = directoryOf([{ primary: 'SMTP:ben@corp.example', addresses: ['SMTP:ben@corp.example', 'GWISE:ACME.PO1.BEN'] }]);
+  const from = async (sender: string): Promise<ForeignMessage> => {
+    const keywords = `WPC-API= 1.2;\r\nFrom= ${sender.slice(6)};\r\nTo= EXCH.SITE.ada,\r\nX.Y.z;\r\nSubject= hello;\r\n-END-\r\n`;
+    const plain = await stored(bundle(Buffer.from(keywords), []).toString(), { sender });
+    const recipients = ['GWISE:EXCH.SITE.ada', 'GWISE:X.Y.z'].flatMap((address) => plain.recipients.map((one) => ({ ...one, address })));
+    return { ...plain, origin: { ...plain.origin, dialect: 'gwapi' }, recipients };
+  };
+
+  test.each([
+    ['by the directory', 'GWISE:ACME.PO1.BEN', 'ben@corp.example'],
+    ['by a template', 'GWISE:ACME.PO1.BKo', 'BKo@acme.example'],
+    ['encapsulated', 'GWISE:A.B.c', 'IMCEAGWISE-A+2EB+2Ec@corp.example'],
+  ])('%s: %s is %s, in the envelope and in the header', async (_how, sender, expected) => {
+    const made = submitted(await translate(await from(sender), { ...deps(), organization: settings, directory: people }));
+    expect(made.sender).toBe(`SMTP:${expected}`);
+    expect(made.recipients.map(({ address }) => address)).toEqual(['SMTP:ada@corp.example', 'GWISE:X.Y.z']);
+    const bytes = await text(content.read(made.content.ref));
+    expect(bytes).toContain(`\r\nFrom: ${expected}\r\n`);
+    expect(bytes).toContain('\r\nTo: ada@corp.example, IMCEAGWISE-X+2EY+2Ez@corp.example\r\n');
+  });
+
+  test('wait while the directory does not answer: unreachable is never unknown', async () => {
+    const outcome = await translate(await from('GWISE:A.B.c'), { ...deps(), organization: settings, directory: directoryDown });
+    expect(outcome).toMatchObject({ kind: 'transient', reason: expect.stringMatching(/^directory: /), ladder: 'internal' });
   });
 });
 

@@ -64,7 +64,9 @@ export function storeFaults(manifests: readonly Manifest[]): string[] {
     if (keys.length > 0 && !(needs.content && values['CONTENT_URL'] !== undefined)) say(`has ${keys.join(', ')} and no use for it`);
     if (keys.length === 1) say(`has ${keys[0]} alone`);
     const ofDirectory = given.filter((name) => name.startsWith('LDAP_'));
-    if (ofDirectory.length > 0 && !needs.directory) say(`has ${ofDirectory.join(', ')}, which the categorizer alone may have`);
+    // A gateway asks, too, where a listener looks recipients up.
+    if (ofDirectory.length > 0 && !needs.directory && service !== 'gateway')
+      say(`has ${ofDirectory.join(', ')}, which categorizer and gateway alone may have`);
 
     const claimsVolume = z
       .array(Claiming)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { topologyOf } from '@mailrail/topology';
+import { z } from 'zod';
 import { render } from '../../src/kustomize/render.ts';
 import type { Manifest } from '../../src/manifest.ts';
 import { readOrganization } from '../../src/organization-files.ts';
@@ -43,7 +44,7 @@ export const secretsMadeElsewhere = (manifests: readonly Manifest[]): string[] =
   const byHand = [...readme.matchAll(/^\| `(mailrail-[a-z-]+)` \|/gm)].map(([, name = '']) => name);
   const byOperators = manifests.flatMap((one) => {
     if (one.kind === 'User') return [`${one.metadata.name}-user-credentials`];
-    return one.kind === 'Certificate' ? ['gateway-tls'] : [];
+    return one.kind === 'Certificate' ? [z.looseObject({ secretName: z.string() }).parse(one['spec']).secretName] : [];
   });
   return [...byHand, ...byOperators];
 };

@@ -1,13 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DirectoryUnavailable, type Explanation, explainResolution, isLdapUrl, openDirectory } from '@mailrail/directory';
-import { type OrganizationSnapshot, organizationErrorsText, parseOrganization } from '@mailrail/organization';
-import { reasonOf } from '../error-code.ts';
+import { DirectoryUnavailable, type Explanation, explainResolution } from '@mailrail/directory';
 import { UsageError } from '../options.ts';
-import type { Command, Context } from './command.ts';
+import type { Command } from './command.ts';
+import { directoryFor, openOrganization } from './organization-and-directory.ts';
 import { wordsOf } from './words.ts';
-
-const defaults = path.join(import.meta.dirname, '..', '..', '..', '..', 'libs', 'organization', 'default');
 
 export const resolve: Command = {
   usage: 'resolve [--organization FILE] [--directory FILE.ldif|URL] --from ADDRESS ADDRESS...',
@@ -57,35 +53,6 @@ export const resolve: Command = {
     }
   },
 };
-
-export async function openOrganization(given: string | undefined, data: string, { cwd, env }: Context): Promise<OrganizationSnapshot> {
-  const candidates =
-    given === undefined ? [path.join(data, 'organization.yaml'), path.join(defaults, 'organization.yaml')] : [path.resolve(cwd, given)];
-  const [file, text] = await firstReadable(candidates);
-  const parsed = parseOrganization(text, { env });
-  if (!parsed.ok) throw new Error(`organization file ${file} has mistakes:\n${organizationErrorsText(parsed.errors)}`);
-  return parsed.snapshot;
-}
-
-export async function directoryFor(given: string | undefined, data: string, { cwd, env }: Context) {
-  if (given !== undefined && isLdapUrl(given)) return openDirectory(given, { env, timeoutMs: 10_000 });
-  const candidates =
-    given === undefined ? [path.join(data, 'directory.ldif'), path.join(defaults, 'directory.ldif')] : [path.resolve(cwd, given)];
-  const [file] = await firstReadable(candidates);
-  return openDirectory(file);
-}
-
-async function firstReadable(files: readonly string[]): Promise<[string, string]> {
-  let last: unknown;
-  for (const file of files) {
-    try {
-      return [file, await readFile(file, 'utf8')];
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw new Error(`${files[0]} cannot be read: ${reasonOf(last)}`, { cause: last });
-}
 
 /** The explanation for a person: where it would end, then step by step why. */
 export function explanationText({ local, hops, servers, reports, steps }: Explanation): string {

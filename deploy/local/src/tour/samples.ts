@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Organization } from '@mailrail/organization';
 
 /** A place where a tour mail, or a report about it, is to end. */
 export interface End {
@@ -210,4 +211,9 @@ export function fileOf({ name, way }: Pick<Sample, 'name' | 'way'>): string {
 
 export function messageIdOf(sample: Sample, run: string): string {
   return `<${sample.name}.${run}@samples.example>`;
+}
+
+/** Whether the people the samples are for are this organization's: it has their domain. */
+export function knowsSamplePeople({ domains }: Pick<Organization, 'domains'>): boolean {
+  return domains.some(({ name }) => name === 'corp.example');
 }

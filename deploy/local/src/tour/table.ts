@@ -11,7 +11,7 @@ export interface TourRow {
 }
 
 export interface Picture {
-  stations: readonly (StationDepth & { handled?: number })[]; // without `handled` where nobody counts
+  stations: readonly (StationDepth & { handled: number })[];
   tour: readonly TourRow[];
 }
 
@@ -52,13 +52,7 @@ function linesOf({ stations, tour }: Picture, width: number): string[] {
   const lines = [
     ...rows(
       stationColumns,
-      stations.map(({ queue, waiting, inHand, handled, takenBy }) => [
-        queue,
-        String(waiting),
-        String(inHand),
-        handled === undefined ? '' : String(handled),
-        takenBy,
-      ]),
+      stations.map(({ queue, waiting, inHand, handled, takenBy }) => [queue, String(waiting), String(inHand), String(handled), takenBy]),
       usable,
     ),
   ];

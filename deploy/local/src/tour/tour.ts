@@ -28,6 +28,8 @@ export interface TourOptions {
   /** Columns and lines for the picture; undefined where it is not shown and lines tell instead. */
   size: (() => { width: number; height: number }) | undefined;
   signal: AbortSignal;
+  /** Heard by the caller, who goes on listening; without it the tour listens for itself. */
+  tracking?: Tracking | undefined;
   withinMs?: number; // default 60,000 after the last mail was sent
 }
 
@@ -36,14 +38,15 @@ export interface TourOptions {
  *
  * @returns one journey for each sample, also when it did not end as it should.
  */
-export async function runTour({ line, sinkDir, screen, slow, size, signal, withinMs = 60_000 }: TourOptions): Promise<Journey[]> {
+export async function runTour(options: TourOptions): Promise<Journey[]> {
+  const { line, sinkDir, screen, slow, size, signal, withinMs = 60_000 } = options;
   const run = Date.now().toString(36);
   const journeys: Journey[] = samples.map((sample) => ({ sample, sentAt: 0, rootId: undefined, arrived: [], refused: undefined }));
   const addresses = [
     ...new Set(samples.flatMap(({ ends }) => ends.filter(({ where }) => where === 'mailbox').map(({ address }) => address))),
   ];
   const [tracking, depths, arrivals] = await Promise.all([
-    listenToTracking(line.endpoints().amqp),
+    options.tracking ?? listenToTracking(line.endpoints().amqp),
     stationDepths(line.endpoints, line.organization),
     watchArrivals(line.endpoints(), addresses, sinkDir),
   ]);
@@ -96,7 +99,7 @@ export async function runTour({ line, sinkDir, screen, slow, size, signal, withi
     if (!signal.aborted) await look();
     lastDepths = await depths.look().catch(() => lastDepths);
     draw();
-    await Promise.all([tracking.close(), depths.close()]);
+    await Promise.all([options.tracking === undefined ? tracking.close() : undefined, depths.close()]);
   }
   return journeys;
 

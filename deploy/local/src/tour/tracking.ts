@@ -5,9 +5,11 @@ import amqp from 'amqplib';
 /** What stages tell of mail, as far as it was heard. */
 export interface Tracking {
   /** Mails each stage handed on since the beginning, by the stage's name. */
-  handled: ReadonlyMap<string, number>;
+  handled: Map<string, number>;
   /** Events of one mail, in the order of time. */
   of: (rootId: string) => TrackingEvent[];
+  /** The broker is gone, and nothing more will be heard. */
+  lost: () => boolean;
   close: () => Promise<void>;
 }
 
@@ -18,15 +20,20 @@ const maxEventsPerMail = 200;
 /**
  * Listens to the tracking events with a queue of its own that goes when we go. They are transient and may be lost: good for a
  * picture, not for proof. Bounded: a listener that is too slow loses the oldest.
+ *
+ * @param handled counts so far, of a listener before this one; counted on.
  */
-export async function listenToTracking(amqpUrl: string): Promise<Tracking> {
+export async function listenToTracking(amqpUrl: string, handled = new Map<string, number>()): Promise<Tracking> {
   const connection = await amqp.connect(amqpUrl, { noDelay: true, timeout: 3_000 });
+  let lost = false;
   connection.on('error', () => {}); // the picture stops; the line goes on
+  connection.on('close', () => {
+    lost = true;
+  });
   const channel = await connection.createChannel();
   channel.on('error', () => {});
   const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true, durable: false, maxLength: 10_000 });
   await channel.bindQueue(queue, exchanges.tracking, '#');
-  const handled = new Map<string, number>();
   const mails = new Map<string, TrackingEvent[]>();
   await channel.consume(
     queue,
@@ -45,6 +52,7 @@ export async function listenToTracking(amqpUrl: string): Promise<Tracking> {
   return {
     handled,
     of: (rootId) => [...(mails.get(rootId) ?? [])].sort((a, b) => a.at - b.at),
+    lost: () => lost,
     close: async () => {
       await connection.close().catch(() => {});
     },

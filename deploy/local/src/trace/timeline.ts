@@ -16,9 +16,17 @@ const shownElsewhere = new Set([
   'pid',
 ]);
 
-/** The way of one mail as lines of text, times counted from the first. */
-export function timeline(lines: readonly LogLine[]): string[] {
-  const first = lines[0]?.at ?? 0;
+/**
+ * The way of one mail as lines of text, in the order and with the times in which stages began with it, counted from the first. A stage
+ * writes its line when all is confirmed, and the next one may be done before that.
+ */
+export function timeline(logged: readonly LogLine[]): string[] {
+  // What took the mail in comes first, whatever the clocks of processes say of the milliseconds around it.
+  const began = (line: LogLine) => line.at - (line.settledMs ?? 0);
+  const [entry, ...others] = logged;
+  if (entry === undefined) return [];
+  const lines = [entry, ...others.sort((a, b) => began(a) - began(b))];
+  const first = began(entry);
   const copies = [...new Set(lines.map(({ mailId }) => mailId).filter((id) => id !== undefined))];
   return lines.map((line) => {
     const copy = copies.length > 1 && line.mailId !== undefined ? ` #${copies.indexOf(line.mailId) + 1}` : '';
@@ -29,6 +37,6 @@ export function timeline(lines: readonly LogLine[]): string[] {
       .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
       .join(' ');
     const reason = line.reason === undefined ? '' : `: ${line.reason}`;
-    return `${String(line.at - first).padStart(8)} ms  ${`${line.stage}${copy}`.padEnd(26)} ${what.padEnd(10)} ${took.padStart(9)}  ${facts}${reason}`.trimEnd();
+    return `${String(Math.max(0, Math.round(began(line) - first))).padStart(8)} ms  ${`${line.stage}${copy}`.padEnd(26)} ${what.padEnd(10)} ${took.padStart(9)}  ${facts}${reason}`.trimEnd();
   });
 }

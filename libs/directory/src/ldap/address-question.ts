@@ -1,7 +1,7 @@
-import { addressKey, splitAddress } from '@mailrail/mail';
+import { addressKey, orderedX400, splitAddress } from '@mailrail/mail';
 import type { Filter } from 'ldapts';
 import type { Entry } from '../port.ts';
-import { indexKey, orderedX400 } from '../x400.ts';
+import { indexKey } from '../index-key.ts';
 import { equals } from './filters.ts';
 
 /** The attributes of a server that hold addresses. */

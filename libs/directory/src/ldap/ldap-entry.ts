@@ -18,7 +18,8 @@ export function ldapEntry({ dn, attributes }: RawEntry, profile: LdapProfile): {
     return classes.some((name) => own.includes(name));
   };
 
-  if (names.bareAddresses.length > 0 && !has(names.addresses)) {
+  const isBare = names.bareAddresses.length > 0 && !has(names.addresses);
+  if (isBare) {
     const bare = names.bareAddresses.flatMap(texts).map((address) => address.trim());
     put(
       names.addresses,
@@ -38,7 +39,9 @@ export function ldapEntry({ dn, attributes }: RawEntry, profile: LdapProfile): {
   }
   if (profile.personsServer.length > 0 && has(names.addresses) && !has(names.placed) && isOf(names.persons) && !isOf(names.noPersons))
     put(names.homeServerName, profile.personsServer.slice(0, 1));
-  return entryOf(dn, attributes, profile);
+  const found = entryOf(dn, attributes, profile);
+  if (isBare && found.entry.kind === 'other' && found.entry.addresses.length > 0) found.entry.mailAlone = true;
+  return found;
 }
 
 interface Names {

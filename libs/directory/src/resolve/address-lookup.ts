@@ -1,7 +1,6 @@
-import { addressKey, domainOf, imceaAddress, smtpMailbox, splitAddress } from '@mailrail/mail';
+import { addressKey, domainOf, imceaAddress, orderedX400, smtpMailbox, splitAddress } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import type { Entry } from '../port.ts';
-import { orderedX400 } from '../x400.ts';
 
 /**
  * The spellings a directory may know an address by, the given one first: X.400 attributes in Exchange's order, `EX:` and `X500:`
@@ -12,7 +11,12 @@ export function spellings(address: string, organization: OrganizationSnapshot): 
   switch (type) {
     case 'SMTP': {
       const inner = encapsulated(address, organization);
-      return inner === undefined || inner.startsWith('SMTP:') ? [address] : [address, ...spellings(inner, organization)];
+      const unquoted = withoutQuotes(value);
+      return [
+        address,
+        ...(unquoted === undefined ? [] : [`SMTP:${unquoted}`]),
+        ...(inner === undefined || inner.startsWith('SMTP:') ? [] : spellings(inner, organization)),
+      ];
     }
     case 'X400': {
       const ordered = orderedX400(value);
@@ -27,6 +31,12 @@ export function spellings(address: string, organization: OrganizationSnapshot): 
   }
 }
 
+/** `"ada"@corp.example` and `ada@corp.example` are one mailbox (RFC 5321 §4.1.2). */
+function withoutQuotes(mailbox: string): string | undefined {
+  const [, local, domain] = /^"((?:[^"\\]|\\.)*)"(@[^@]*)$/s.exec(mailbox) ?? [];
+  return local === undefined || domain === undefined ? undefined : `${local.replace(/\\(.)/gs, '$1')}${domain}`;
+}
+
 /** The address inside `IMCEA<type>-<encoded>@<domain of ours>`; only for our own domains, for others it is theirs to read. */
 export function encapsulated(address: string, organization: OrganizationSnapshot): string | undefined {
   const mailbox = smtpMailbox(address);
@@ -37,11 +47,14 @@ export function encapsulated(address: string, organization: OrganizationSnapshot
   return inner === undefined || !/^[A-Z0-9-]{1,16}:[^\r\n\0]+$/.test(inner) ? undefined : inner;
 }
 
-/** Owners of the first spelling that has any. */
+/** Owners of the first spelling that has any; of several, those that are mail-enabled. */
 export function ownersIn(found: ReadonlyMap<string, Entry[]>, candidates: readonly string[]): Entry[] {
   for (const candidate of candidates) {
-    const owners = found.get(addressKey(candidate));
-    if (owners !== undefined && owners.length > 0) return owners;
+    const owners = found.get(addressKey(candidate)) ?? [];
+    if (owners.length === 1) return owners;
+    const enabled = owners.filter(({ mailAlone }) => mailAlone !== true);
+    if (enabled.length > 0) return enabled;
+    if (owners.length > 0) return owners.slice(0, 1); // none of them gets mail anyway
   }
   return [];
 }

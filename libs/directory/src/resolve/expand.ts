@@ -214,7 +214,6 @@ async function open<R extends Incoming>(
       outcomes.fail(way, trail, failures.nestedTooDeep(maxDepth));
       continue;
     }
-    outcomes.note(() => `${bare(address)}: a group, expanded${entry.hideMembership ? '; its members are not named' : ''}`);
     outcomes.groups.push({ way, id: entry.id, address });
     const owner = entry.managedBy === undefined ? undefined : found?.value.get(dnKey(entry.managedBy))?.primary;
     const reverse: ReversePath = entry.reportToOriginator
@@ -222,6 +221,7 @@ async function open<R extends Incoming>(
       : entry.reportToOwner && owner !== undefined
         ? { kind: 'owner', address: owner }
         : { kind: 'nobody' };
+    outcomes.note(() => `${bare(address)}: ${groupText(entry, reverse)}`);
     const hidden = way.hidden ?? (entry.hideMembership ? address : undefined);
     opened.push({
       entry,
@@ -240,6 +240,20 @@ async function open<R extends Incoming>(
   return opened;
 }
 
+/** What is done with a group, for the explanation. */
+function groupText({ kind, members, filter, filterBase, hideMembership, suppressOof }: Entry, reverse: ReversePath): string {
+  const what =
+    kind === 'query-group'
+      ? `a query for ${filter ?? 'nothing'}${filterBase === undefined ? '' : ` below ${filterBase}`}`
+      : `a group of ${members.length} ${members.length === 1 ? 'member' : 'members'}, expanded`;
+  const told = {
+    sender: '',
+    owner: `; failures are told to its owner${reverse.kind === 'owner' ? ` ${bare(reverse.address)}` : ''}`,
+    nobody: '; failures are told to nobody',
+  }[reverse.kind];
+  return `${what}${told}${hideMembership ? '; its members are not named' : ''}${suppressOof ? '; no automatic replies' : ''}`;
+}
+
 /** Who a query finds. One that cannot be asked fails for this group alone (5.2.4). */
 async function query<R extends Incoming>(group: Open<R>, deps: ExpandDeps<R>): Promise<Entry[] | Stop> {
   const { outcomes, directory, maxRecipients } = deps;
@@ -250,7 +264,7 @@ async function query<R extends Incoming>(group: Open<R>, deps: ExpandDeps<R>): P
       1,
     ); // it was not expanded after all
     outcomes.fail(reached, trail, failures.notExpanded(reason));
-    outcomes.wrong(entry, group.way.groups.at(-1) ?? '', `has a query that cannot be run: ${reason}`);
+    outcomes.wrong(entry, group.way.groups.at(-1) ?? '', `cannot be expanded: ${reason}`);
     return [];
   };
   if (entry.filter === undefined) return failed('the group has no query');
@@ -258,6 +272,7 @@ async function query<R extends Incoming>(group: Open<R>, deps: ExpandDeps<R>): P
   if (!found.ok)
     return found.bad === true ? failed(`the members cannot be queried: ${found.reason}`) : { kind: 'unavailable', reason: found.reason };
   if (!found.value.complete) return failed(`the query finds more than ${maxRecipients} members`);
+  outcomes.note(() => `${bare(group.way.groups.at(-1) ?? '')}: the query finds ${found.value.entries.length}`);
   return found.value.entries.filter(({ id }) => id !== entry.id);
 }
 

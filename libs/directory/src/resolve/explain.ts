@@ -82,6 +82,12 @@ export async function explainResolution(input: ExplainInput): Promise<Explanatio
       return { local: [], hops: [], servers: {}, reports, steps };
     }
     case 'resolved': {
+      for (const { address, owner, problems, reason } of resolution.broken) {
+        const more = problems === 1 ? '' : ` (and ${problems - 1} more)`;
+        const who =
+          owner === undefined ? 'nobody owns it, so this is for an operator (badmail of aq.reports)' : `its owner ${bare(owner)} is told`;
+        steps.push(`${bare(address)}: ${reason}${more}; ${who}`);
+      }
       const local = resolution.local.map(({ mailbox }) => mailbox.address);
       const servers: Record<string, string> = {};
       for (const mailbox of local) servers[mailbox] = organization.settings.server;

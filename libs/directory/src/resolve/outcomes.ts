@@ -2,8 +2,20 @@ import { addressKey } from '@mailrail/mail';
 import type { Entry } from '../port.ts';
 import { bare } from './bare.ts';
 import { failures, type Refusal } from './failures.ts';
-import type { BrokenGroup, ExpandedGroup, Failure, Hop, Incoming, LargeGroup, LocalRecipient, Resolution, Way } from './resolution.ts';
+import type {
+  BrokenGroup,
+  ExpandedGroup,
+  Failure,
+  Hop,
+  Incoming,
+  LargeGroup,
+  LocalRecipient,
+  Resolution,
+  WantedForm,
+  Way,
+} from './resolution.ts';
 import { isLost, markEnds, type Trail, type Visit } from './trail.ts';
+import { wantedText } from './wanted-form.ts';
 
 /** Somebody reached once more, whose fate is that of the first visit. */
 interface Again<R extends Incoming> {
@@ -52,7 +64,8 @@ export class Outcomes<R extends Incoming> {
     this.local.push({ way, address: primary, mailbox: { id: entry.id, address: bare(primary).toLowerCase() } });
   }
 
-  onward(way: Way<R>, trail: Trail | undefined, address: string, server?: { name: string; site: string }): void {
+  /** @param form of what leaves the organization, which is then no server's. */
+  onward(way: Way<R>, trail: Trail | undefined, address: string, server?: { name: string; site: string }, form?: WantedForm): void {
     const key = `${server?.name ?? ''} ${addressKey(address)}`;
     if (this.#addresses.has(key)) {
       this.merge(trail, () => `${bare(address)}: goes on already, merged`);
@@ -61,8 +74,13 @@ export class Outcomes<R extends Incoming> {
     this.#addresses.add(key);
     markEnds(trail);
     const where = server === undefined ? 'by address space' : `to server ${server.name} in site ${server.site}`;
-    this.note(() => `${bare(address)}: goes on ${where}`);
-    this.hops.push({ way, address, ...(server === undefined ? {} : { server: { name: server.name, site: server.site } }) });
+    this.note(() => `${bare(address)}: goes on ${where}${form === undefined ? '' : `, ${wantedText(form)}`}`);
+    this.hops.push({
+      way,
+      address,
+      ...(server === undefined ? {} : { server: { name: server.name, site: server.site } }),
+      ...(form === undefined ? {} : { form }),
+    });
   }
 
   fail(way: Way<R>, trail: Trail | undefined, { status, reason }: Refusal): void {

@@ -21,6 +21,12 @@ export interface ResolveInput<R extends Incoming> {
 /** Who hears of a failure: whoever the reverse-path of the copy names. */
 export type ReversePath = { kind: 'sender' } | { kind: 'owner'; address: string } | { kind: 'nobody' };
 
+/** What the entry of a recipient outside says of the mail he can read. */
+export interface ReaderWish {
+  richText?: boolean;
+  bodyFormat?: 'plain' | 'as-sent';
+}
+
 /** How somebody was reached. */
 export interface Way<R extends Incoming> {
   source: R;
@@ -32,6 +38,8 @@ export interface Way<R extends Incoming> {
   reverse: ReversePath;
   /** A group passed wishes no automatic replies (oOFReplyToOriginator is FALSE). */
   suppressOof?: true;
+  /** Of the last entry that stood for an address elsewhere. */
+  reader?: ReaderWish;
 }
 
 /** A mailbox here. */
@@ -47,6 +55,14 @@ export interface Hop<R extends Incoming> {
   address: string; // typed
   /** Where in the organization it is expected: the home of a mailbox, or the server that expands a group. */
   server?: { name: string; site: string };
+  /** What his system can read is less than anything. */
+  form?: WantedForm;
+}
+
+/** What a copy for another organization is to be like; leaving out concerns what the message has of it. */
+export interface WantedForm {
+  without?: ('tnef' | 'html')[];
+  transfer?: '7bit';
 }
 
 /** A recipient that fails. */

@@ -1,16 +1,18 @@
-import { domainOf, smtpMailbox, splitAddress } from '@mailrail/mail';
+import { domainOf, splitAddress } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import { dnKey, isDeletedDn } from '../dn.ts';
 import { type Membership, membershipIn } from '../membership.ts';
 import type { Directory, Entry } from '../port.ts';
 import { bare } from './bare.ts';
-import { encapsulated, ownersIn, spellings, withPostmaster } from './address-lookup.ts';
+import { ownersIn, spellings, withPostmaster } from './address-lookup.ts';
 import { expandGroups, type GroupVisit, isGroup, type SeenDn, tooMany } from './expand.ts';
 import { failures } from './failures.ts';
 import { Outcomes } from './outcomes.ts';
+import { ownerless } from './ownerless.ts';
 import type { Incoming, Resolution, ResolveInput, Stop, Way } from './resolution.ts';
-import { isRestricted, refusalBy, type Sender } from './restrictions.ts';
+import { isRestricted, refusalBy, restrictionText, type Sender } from './restrictions.ts';
 import { closedBy, type Trail, trailOf, type Visit } from './trail.ts';
+import { readBy, wantedForm } from './wanted-form.ts';
 
 export interface ResolveDeps {
   directory: Directory;
@@ -71,7 +73,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     if ('kind' in found) return found;
     if (round === 0 && !expanded) {
       const owners = ownersIn(found.byAddress, senderSpellings);
-      const stop = limitsOf(owners.length === 1 ? owners[0] : undefined);
+      const stop = limitsOf(owners);
       if (stop !== undefined) return stop;
     }
     const next: Item<R>[] = [];
@@ -106,9 +108,10 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
   }
 
   /** The sender as the directory knows him, and what that limits. */
-  function limitsOf(entry: Entry | undefined): Stop | undefined {
+  function limitsOf(owners: readonly Entry[]): Stop | undefined {
+    const entry = owners.length === 1 ? owners[0] : undefined;
     sender = { ...sender, entry };
-    outcomes.note(() => `sender ${input.sender === null ? '<>' : bare(input.sender)}: ${senderText(entry, input)}`);
+    outcomes.note(() => `sender ${input.sender === null ? '<>' : bare(input.sender)}: ${senderText(owners, input)}`);
     if (entry === undefined || input.report) return undefined;
     const { maxSendKb, maxRecipients: own } = entry.restrictions;
     // The sender's own number goes before the organization's, if he is who he says; else only where it is the stricter one.
@@ -146,44 +149,33 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
       return undefined;
     }
     const owners = ownersIn(found.byAddress, spellings(at.address, organization));
-    if (owners.length > 1) outcomes.fail(way, trail, failures.ambiguous);
-    else if (owners[0] === undefined) unknown(item, at.address, next);
+    if (owners.length > 1) {
+      const dns = () => owners.map((owner) => owner.dn).toSorted();
+      outcomes.note(() => `${bare(at.address)}: is an address of ${dns().join(' and of ')}`);
+      outcomes.fail(way, trail, failures.ambiguous);
+    } else if (owners[0] === undefined) unknown(item, at.address, next);
     else return object(item, owners[0], next, visits);
     return undefined;
   }
 
-  /** An address nobody has: what it means depends on whose domain it is. */
   function unknown(item: Item<R>, address: string, next: Item<R>[]): void {
-    const { way, trail } = item;
-    const { type } = splitAddress(address);
-    if (type === 'EX' || type === 'X500') outcomes.fail(way, trail, failures.unknown);
-    else if (type !== 'SMTP') outcomes.onward(way, trail, address);
-    else {
-      const domain = domainOf(address);
-      if (domain === undefined || domain === '') outcomes.fail(way, trail, failures.noDomain);
-      else if (organization.domain(domain)?.type !== 'authoritative') outcomes.onward(way, trail, address);
-      else ours(item, address, next);
+    const { way, trail, forwards } = item;
+    const means = ownerless(address, organization, { trusted: input.trusted || forwards > 0, again: forwards < maxForwards });
+    switch (means.kind) {
+      case 'onward':
+        leave(way, trail, address);
+        return;
+      case 'postmaster':
+        outcomes.note(() => `${bare(address)}: the organization's postmaster`);
+        next.push({ ...item, at: { kind: 'address', address: means.address } });
+        return;
+      case 'stands-for':
+        outcomes.note(() => `${bare(address)}: is ${bare(means.address)}, ${means.why}`);
+        next.push({ ...item, at: { kind: 'address', address: means.address }, forwards: forwards + 1 });
+        return;
+      case 'failure':
+        outcomes.fail(way, trail, means.failure);
     }
-  }
-
-  /** Nobody has an address of a domain that is all ours. */
-  function ours(item: Item<R>, address: string, next: Item<R>[]): void {
-    const { way, trail } = item;
-    const postmaster = `SMTP:${settings.postmaster}`;
-    const local = (smtpMailbox(address) ?? '').replace(/@[^@]*$/, '').toLowerCase();
-    if (local === 'postmaster' && address.toLowerCase() !== postmaster.toLowerCase()) {
-      outcomes.note(() => `${bare(address)}: the organization's postmaster`);
-      next.push({ ...item, at: { kind: 'address', address: postmaster } });
-      return;
-    }
-    const inner = encapsulated(address, organization);
-    // Whoever may not send to other systems must not do so by wrapping their addresses into ours (S1).
-    if (inner !== undefined && !/^(EX|X500):/.test(inner) && (input.trusted || item.forwards > 0) && item.forwards < maxForwards) {
-      outcomes.note(() => `${bare(address)}: is ${bare(inner)}, encapsulated`);
-      next.push({ ...item, at: { kind: 'address', address: inner }, forwards: item.forwards + 1 });
-      return;
-    }
-    outcomes.fail(way, trail, failures.unknown);
   }
 
   /** An object of the directory, reached by address, by forwarding or as a member (then it was admitted already). */
@@ -196,9 +188,10 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
   ): Promise<Stop | undefined> {
     const { trail } = item;
     const way = item.second && entry.primary !== undefined ? { ...item.way, member: entry.primary } : item.way;
-    outcomes.note(
-      () => `${bare(item.at.kind === 'address' ? item.at.address : (way.member ?? way.source.address))}: ${entry.kind} ${entry.dn}`,
-    );
+    outcomes.note(() => {
+      const reached = bare(item.at.kind === 'address' ? item.at.address : (way.member ?? way.source.address));
+      return `${reached}: ${item.at.kind === 'dn' ? 'forwarded to ' : ''}${entry.kind} ${entry.dn}`;
+    });
     if (item.second && entry.kind === 'other') {
       outcomes.problems += 1;
       outcomes.note(() => 'has no mail; the mailbox that forwards to it keeps its copy');
@@ -236,7 +229,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
       const target = at.kind === 'address' ? at.address : undefined;
       const domain = target === undefined ? undefined : domainOf(target);
       const isShared = domain !== undefined && organization.domain(domain)?.type !== 'authoritative';
-      if (target !== undefined && isShared && trail?.id === entry.id) outcomes.onward(way, trail, target);
+      if (target !== undefined && isShared && trail?.id === entry.id) leave(way, trail, target);
       else outcomes.fail(way, trail, failures.circle);
     }
     return true;
@@ -250,8 +243,12 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     }
     visit.ends = true;
     const server = organization.serverRow(entry.expansionServer ?? '');
-    if (server === undefined) outcomes.fail(way, item.trail, failures.expansionServerUnknown);
-    else outcomes.onward(way, item.trail, address, server);
+    if (server !== undefined) {
+      outcomes.onward(way, item.trail, address, server);
+      return;
+    }
+    outcomes.note(() => `${bare(address)}: only ${entry.expansionServer} expands it, and \`servers\` of the organization has no such row`);
+    outcomes.fail(way, item.trail, failures.expansionServerUnknown);
   }
 
   function isElsewhere({ expansionServer }: Entry): boolean {
@@ -265,7 +262,12 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     const { altRecipient: dn } = entry;
     if (item.forwards >= maxForwards) outcomes.fail(way, trail, failures.forwardedTooOften(maxForwards));
     else if (entry.targetAddress !== undefined)
-      redirect({ ...forwarded, trail: { ...trail, keeps: false }, second: false }, entry.targetAddress, next);
+      redirect(
+        { ...forwarded, way: readBy(entry, way), trail: { ...trail, keeps: false }, second: false },
+        entry,
+        entry.targetAddress,
+        next,
+      );
     else if (entry.kind === 'contact') outcomes.fail(way, trail, failures.contactWithoutTarget);
     else if (entry.kind !== 'mailbox') outcomes.fail(way, trail, failures.noMailbox);
     else if (dn !== undefined && !entry.deliverAndRedirect) {
@@ -279,14 +281,19 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     }
   }
 
-  function redirect(item: Omit<Item<R>, 'at'>, target: string, next: Item<R>[]): void {
+  function redirect(item: Omit<Item<R>, 'at'>, from: Entry, target: string, next: Item<R>[]): void {
     const { type } = splitAddress(target);
     const domain = domainOf(target);
-    outcomes.note(() => `stands for ${bare(target)}`);
+    outcomes.note(() => `${bare(from.primary ?? from.addresses[0] ?? item.way.source.address)}: stands for ${bare(target)}`);
     if (type === 'SMTP' && (domain === undefined || domain === '')) outcomes.fail(item.way, item.trail, failures.targetWithoutDomain);
     else if (type === 'EX' || type === 'X500' || (domain !== undefined && organization.domain(domain) !== undefined)) {
       next.push({ ...item, at: { kind: 'address', address: target } });
-    } else outcomes.onward(item.way, item.trail, target);
+    } else leave(item.way, item.trail, target);
+  }
+
+  /** To another organization, in a form that can be read there. */
+  function leave(way: Way<R>, trail: Trail | undefined, address: string): void {
+    outcomes.onward(way, trail, address, undefined, wantedForm(address, way.reader, organization));
   }
 
   /** Where a mailbox is. */
@@ -295,8 +302,12 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     const server = homeServer === undefined ? undefined : organization.serverRow(homeServer);
     if (primary === undefined) outcomes.fail(way, trail, failures.noMailAddress);
     else if ([homeMta, homeMdb].some((dn) => dn !== undefined && isDeletedDn(dn))) outcomes.fail(way, trail, failures.homeRemoved);
-    else if (server === undefined) outcomes.fail(way, trail, failures.homeUnknown);
-    else if (server.name.toLowerCase() === settings.server.toLowerCase()) outcomes.deliver(way, trail, entry, primary);
+    else if (server === undefined) {
+      outcomes.note(
+        () => `${bare(primary)}: its server is ${homeServer ?? 'not said'}, and \`servers\` of the organization has no such row`,
+      );
+      outcomes.fail(way, trail, failures.homeUnknown);
+    } else if (server.name.toLowerCase() === settings.server.toLowerCase()) outcomes.deliver(way, trail, entry, primary);
     else outcomes.onward(way, trail, primary, server);
   }
 
@@ -305,8 +316,13 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     if (!isRestricted(entry)) return true;
     const refusal = await refusalBy(entry, expanded ? { ...sender, report: true } : sender, membership);
     if (!refusal.ok) return { kind: 'unavailable', reason: refusal.reason };
-    if (refusal.value === undefined) return true;
-    outcomes.fail(way, trail, refusal.value);
+    const refused = refusal.value;
+    outcomes.note(
+      () =>
+        `${bare(way.member ?? way.source.address)}: takes ${restrictionText(entry)}; ${refused === undefined ? 'this one, too' : 'not this one'}`,
+    );
+    if (refused === undefined) return true;
+    outcomes.fail(way, trail, refused);
     return false;
   }
 
@@ -345,7 +361,13 @@ interface Found {
 const none = { ok: true, value: new Map<string, Entry[]>() } as const;
 const noEntries = { ok: true, value: new Map<string, Entry>() } as const;
 
-function senderText(entry: Entry | undefined, { trusted, report }: { trusted: boolean; report: boolean }): string {
-  const who = entry === undefined ? 'not in the directory' : `${entry.kind} ${entry.dn}`;
+function senderText(owners: readonly Entry[], { trusted, report }: { trusted: boolean; report: boolean }): string {
+  const [entry] = owners;
+  const who =
+    entry === undefined
+      ? 'not in the directory'
+      : owners.length > 1
+        ? `one of ${owners.length} entries with this address, so nobody of the directory`
+        : `${entry.kind} ${entry.dn}`;
   return `${who}, ${report ? 'a report of ours' : trusted ? 'authenticated or from inside' : 'anonymous'}`;
 }

@@ -46,6 +46,25 @@ export async function refusalBy(entry: Entry, sender: Sender, membership: Member
   return refused(failures.senderNotAccepted);
 }
 
+/** What an object takes, by the attributes that say so. */
+export function restrictionText({ restrictions: r }: Entry): string {
+  const many = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+  const from = [
+    ...(r.acceptFrom.length > 0 ? [`${many(r.acceptFrom.length, 'sender')} (authOrig)`] : []),
+    ...(r.acceptMembersOf.length > 0 ? [`members of ${many(r.acceptMembersOf.length, 'group')} (dLMemSubmitPerms)`] : []),
+  ];
+  const never = [
+    ...(r.rejectFrom.length > 0 ? [`${many(r.rejectFrom.length, 'sender')} (unauthOrig)`] : []),
+    ...(r.rejectMembersOf.length > 0 ? [`members of ${many(r.rejectMembersOf.length, 'group')} (dLMemRejectPerms)`] : []),
+  ];
+  return [
+    from.length > 0 ? `mail only from ${from.join(' or ')}` : 'mail',
+    ...(never.length > 0 ? [`never from ${never.join(' or ')}`] : []),
+    ...(r.requireAuthentication ? ['from authenticated senders of the organization (msExchRequireAuthToSendTo)'] : []),
+    ...(r.maxReceiveKb !== undefined ? [`of at most ${r.maxReceiveKb} KB (delivContLength)`] : []),
+  ].join(', ');
+}
+
 /** Whether the object restricts anything at all; most do not, and need no asking. */
 export function isRestricted({ restrictions: r }: Entry): boolean {
   return (

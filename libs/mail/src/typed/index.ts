@@ -5,5 +5,6 @@ export * from './dda.ts';
 export * from './mixer-mailbox.ts';
 export * from './printable-string.ts';
 export * from './template.ts';
+export * from './template-pair.ts';
 export * from './typed-address.ts';
 export * from './x400.ts';

@@ -49,17 +49,14 @@ const maxDdas = 4;
  */
 export function parseX400(text: string): Read<OrAttribute[]> {
   if (unprintable.test(text)) return wrong('it has a control character');
-  const slashes = text.startsWith('/');
-  const parts = slashes ? splitSlashes(text) : text.split(';');
-  const found: (OrAttribute & { place: number })[] = [];
-  for (const part of parts) {
-    if (part.trim() === '') continue;
-    const attribute = parseAttribute(part, slashes);
-    if (!attribute.ok) return attribute;
-    if (found.some(({ name }) => name.toLowerCase() === attribute.value.name.toLowerCase())) {
-      return wrong(`"${attribute.value.name}" is there twice`);
-    }
-    found.push(attribute.value);
+  const read = readAttributes(text);
+  if (!read.ok) return read;
+  const found: PlacedAttribute[] = [];
+  for (const attribute of read.value) {
+    const fault = faultOf(attribute);
+    if (fault !== undefined) return wrong(fault);
+    if (found.some(({ name }) => name.toLowerCase() === attribute.name.toLowerCase())) return wrong(`"${attribute.name}" is there twice`);
+    found.push(attribute);
   }
   for (const name of ['c', 'a', 'p']) {
     if (!found.some((one) => one.name === name)) return wrong(`"${name}" is missing: country, ADMD and PRMD are needed`);
@@ -67,30 +64,65 @@ export function parseX400(text: string): Read<OrAttribute[]> {
   if (found.filter(({ place }) => place === rules.length).length > maxDdas) {
     return wrong(`more than ${maxDdas} domain-defined attributes`);
   }
-  found.sort((a, b) => a.place - b.place || (a.name < b.name ? -1 : 1));
-  return good(found.map(({ name, value }) => ({ name, value })));
+  return good(inOrder(found));
 }
 
-function parseAttribute(part: string, slashes: boolean): Read<OrAttribute & { place: number }> {
-  const equals = part.indexOf('=');
-  if (equals < 1) return wrong(`"${part.trim()}" is no attribute: it has no name before a "="`);
-  const written = part.slice(0, equals).trim();
-  const raw = slashes ? part.slice(equals + 1).replaceAll(/\$([/=$])/g, '$1') : part.slice(equals + 1);
-  const value = raw.trim() === '' ? ' ' : squeezed(raw);
-  const refused = /[@_%!"*&#;]/.exec(value);
-  if (refused !== null) return wrong(`"${refused[0]}" cannot stand in a value; X.400 writes it as an escape such as (a) or (095)`);
-  const [, ddaType] = /^(?:dda:|dd\.)(.+)$/i.exec(written) ?? [];
-  if (ddaType !== undefined) {
-    if (ddaType.length > maxDdaType) return wrong(`the type "${ddaType}" is longer than ${maxDdaType} characters`);
-    if (value.length > maxDdaValue) return wrong(`the value of "${written}" is longer than ${maxDdaValue} characters`);
-    return good({ name: `dda:${ddaType}`, value, place: rules.length });
+/**
+ * An X.400 address as text to be compared, whether its values are valid or not: attributes in Exchange's order, `;` form. What was given
+ * as `g=Ty;s=Typed;c=DE;a= ;` or `/c=DE/a= /s=Typed/g=Ty` becomes `c=DE;a= ;s=Typed;g=Ty;`. The order has no meaning (X.402), but
+ * directories compare text, and what old ones hold is not always an address that may be sent to.
+ *
+ * @returns `undefined` for what does not look like an X.400 address.
+ */
+export function orderedX400(value: string): string | undefined {
+  const read = readAttributes(value);
+  if (!read.ok || read.value.length === 0) return undefined;
+  return x400Semicolons(inOrder(read.value.map((one) => (one.name.startsWith('dda:') ? { ...one, name: one.name.toLowerCase() } : one))));
+}
+
+interface PlacedAttribute extends OrAttribute {
+  written: string; // the name as it was written
+  place: number; // in Exchange's order
+}
+
+function inOrder(attributes: readonly PlacedAttribute[]): OrAttribute[] {
+  const sorted = attributes.toSorted((a, b) => a.place - b.place || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return sorted.map(({ name, value }) => ({ name, value }));
+}
+
+/** The attributes as they stand there, known by their names; nothing is said of their values. */
+function readAttributes(text: string): Read<PlacedAttribute[]> {
+  const slashes = text.startsWith('/');
+  const found: PlacedAttribute[] = [];
+  for (const part of slashes ? splitSlashes(text) : text.split(';')) {
+    if (part.trim() === '') continue;
+    const equals = part.indexOf('=');
+    if (equals < 1) return wrong(`"${part.trim()}" is no attribute: it has no name before a "="`);
+    const written = part.slice(0, equals).trim();
+    const raw = slashes ? part.slice(equals + 1).replaceAll(/\$(.)/gs, '$1') : part.slice(equals + 1);
+    const value = raw.trim() === '' ? ' ' : squeezed(raw);
+    const [, ddaType] = /^(?:dda:|dd\.)(.+)$/i.exec(written) ?? [];
+    const known = byName.get(written.toLowerCase());
+    if (ddaType !== undefined) found.push({ name: `dda:${ddaType}`, value, written, place: rules.length });
+    else if (known !== undefined) found.push({ name: known.name, value, written, place: known.place });
+    else return wrong(`"${written}" is no X.400 attribute`);
   }
-  const known = byName.get(written.toLowerCase());
-  if (known === undefined) return wrong(`"${written}" is no X.400 attribute`);
-  if (value.length > known.max) return wrong(`"${written}" is longer than ${known.max} characters`);
-  if (known.name === 'c' && !/^(?:[A-Za-z]{2}|\d{3})$/.test(value))
-    return wrong(`the country "${value}" is neither two letters nor three digits`);
-  return good({ name: known.name, value, place: known.place });
+  return good(found);
+}
+
+/** What is wrong with a value, X.411 and X.680 §41.4; a clause for a person. */
+function faultOf({ name, value, written }: PlacedAttribute): string | undefined {
+  const refused = /[@_%!"*&#;]/.exec(value);
+  if (refused !== null) return `"${refused[0]}" cannot stand in a value; X.400 writes it as an escape such as (a) or (095)`;
+  if (name.startsWith('dda:')) {
+    const type = name.slice('dda:'.length);
+    if (type.length > maxDdaType) return `the type "${type}" is longer than ${maxDdaType} characters`;
+    return value.length > maxDdaValue ? `the value of "${written}" is longer than ${maxDdaValue} characters` : undefined;
+  }
+  const known = byName.get(name);
+  if (known !== undefined && value.length > known.max) return `"${written}" is longer than ${known.max} characters`;
+  const isCountry = name !== 'c' || /^(?:[A-Za-z]{2}|\d{3})$/.test(value);
+  return isCountry ? undefined : `the country "${value}" is neither two letters nor three digits`;
 }
 
 /** Parts of the slash form, where `$` protects a slash that belongs to a value; the protection stays on for the value to be read. */

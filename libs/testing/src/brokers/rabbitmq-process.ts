@@ -60,12 +60,25 @@ const plugins = ['rabbitmq_management', 'rabbitmq_prometheus', 'rabbitmq_shovel'
 const node = 'mailrail@localhost';
 const loopback = '-kernel inet_dist_use_interface {127,0,0,1}';
 
+/** A port that was free when it was chosen was taken when the node wanted it. */
+class PortTaken extends Error {}
+
 /**
  * A RabbitMQ node of our own: own data, ports, epmd and cookie, on loopback only. Resolves when AMQP and the management API answer.
+ * Where another program takes one of its ports meanwhile, ports are chosen a second time.
  *
  * @throws Error with the end of the server's output when it does not come up in 90 s.
  */
 export async function startRabbitMq(options: RabbitMqOptions): Promise<OwnRabbitMq> {
+  try {
+    return await startOnce(options);
+  } catch (error) {
+    if (!(error instanceof PortTaken)) throw error;
+    return startOnce(options);
+  }
+}
+
+async function startOnce(options: RabbitMqOptions): Promise<OwnRabbitMq> {
   const dir = path.resolve(options.dir ?? (await mkdtemp(path.join(tmpdir(), 'mailrail-rabbitmq-'))));
   const remove = options.dir === undefined ? removedAtDeath(dir) : undefined;
   await mkdir(path.join(dir, 'home'), { recursive: true });
@@ -78,6 +91,7 @@ export async function startRabbitMq(options: RabbitMqOptions): Promise<OwnRabbit
     0,
     0,
   ]);
+  const listened = [amqpPort, managementPort, metricsPort, distributionPort, epmdPort];
   await writeSettings(dir, { amqpPort, managementPort, metricsPort, more: options.settings ?? [] });
   const env = {
     PATH: process.env['PATH'] ?? '/usr/bin:/bin',
@@ -170,12 +184,12 @@ export async function startRabbitMq(options: RabbitMqOptions): Promise<OwnRabbit
       });
     } catch (error) {
       await end('SIGKILL');
-      throw new Error(
-        `${error instanceof Error ? error.message : String(error)}; its output ends with:\n${lastLines(path.join(dir, 'log', 'stdout'))}`,
-        {
-          cause: error,
-        },
-      );
+      const output = lastLines(path.join(dir, 'log', 'stdout'));
+      const taken = /eaddrinuse|address already in use/i.test(output);
+      const [Failure, what] = taken
+        ? [PortTaken, `another program took one of its ports (${listened.join(', ')})`]
+        : [Error, error instanceof Error ? error.message : String(error)];
+      throw new Failure(`${what}; its output ends with:\n${output}`, { cause: error });
     }
   }
 

@@ -88,13 +88,13 @@ function newestBlock(fields: readonly HeaderField[]): { block: readonly HeaderFi
 }
 
 /** Every entry of an address list; without `mailbox` where a person would see a name or a damaged address. */
-function addresses(value: string): { mailbox?: ForeignMailbox; text: string }[] {
+export function addresses(value: string): { mailbox?: ForeignMailbox; text: string; name: string }[] {
   return addressparser(value, { flatten: true })
     .filter(({ name, address }) => address !== '' || (name !== '' && !value.includes(`(${name})`))) // a comment alone is nobody
     .map(({ name, address }) => {
       const text = oneLine(address === '' ? name : address, 100);
       const mailbox = mailboxOf(address);
-      return mailbox === undefined ? { text } : { mailbox, text };
+      return mailbox === undefined ? { text, name } : { mailbox, text, name };
     });
 }
 

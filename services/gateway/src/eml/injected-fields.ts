@@ -1,7 +1,8 @@
 import type { Recipient } from '@mailrail/contracts';
-import { decodeXtext, oneLine, parseNotify } from '@mailrail/mail';
+import { decodeXtext, oneLine } from '@mailrail/mail';
 import type { HeaderField } from './header-fields.ts';
 import { type ForeignMailbox, mailboxOf } from './mailbox.ts';
+import { isPlain, pathAndParameters, wishOf } from './path-parameters.ts';
 import { MessageRefused } from './refusal.ts';
 
 /** Lines an Exchange export puts before a message; ask for these. They count only at the top, one after the other. */
@@ -91,10 +92,8 @@ export function replayEnvelope({ lines, misplaced }: InjectedLines, maxRecipient
     }
     const recipient: ReplayEnvelope['recipients'][number] = { mailbox };
     for (const [key, value] of parameters) {
-      const notify = key === 'NOTIFY' ? parseNotify(value) : undefined;
-      const orcpt = key === 'ORCPT' && /^[A-Za-z0-9-]{1,40};/.test(value) ? decodeXtext(value) : undefined;
-      if (notify !== undefined) recipient.notify = notify;
-      else if (orcpt !== undefined && isPlain(orcpt, 500)) recipient.orcpt = orcpt;
+      const wish = wishOf(key, value);
+      if (wish !== undefined) Object.assign(recipient, wish);
       else envelope.ignored.push(oneLine(`X-Receiver ${key}`, 60));
     }
     envelope.recipients.push(recipient);
@@ -104,21 +103,4 @@ export function replayEnvelope({ lines, misplaced }: InjectedLines, maxRecipient
   if (helo !== undefined && helo !== '') envelope.helo = oneLine(helo);
   if (peer !== undefined && peer !== '') envelope.peer = oneLine(peer, 100);
   return envelope;
-}
-
-/** `<a@corp.example> RET=HDRS ENVID=7` -> path without brackets (a quoted local part may hold `>` and blanks), parameters by upper-case key. */
-function pathAndParameters(line: string): { path: string; parameters: [string, string][] } {
-  const found = /^(?:<((?:"(?:[^"\\]|\\.)*"|[^">])*)>|(\S*))(.*)$/.exec(line);
-  const path = (found?.[1] ?? found?.[2] ?? '').trim();
-  const words = (found?.[3] ?? '').trim().split(/\s+/).filter(Boolean);
-  const parameters = words.slice(0, 20).map((word): [string, string] => {
-    const equals = word.indexOf('=');
-    return equals < 0 ? [word.toUpperCase(), ''] : [word.slice(0, equals).toUpperCase(), word.slice(equals + 1)];
-  });
-  return { path, parameters };
-}
-
-/** xtext can carry controls; none of them may reach a report's header (S6). */
-function isPlain(text: string, maxLength: number): boolean {
-  return text !== '' && text.length <= maxLength && !/[\p{Cc}\u2028\u2029]/u.test(text);
 }

@@ -8,6 +8,7 @@ import { sweepDone } from './done.ts';
 import { openHand } from './hand.ts';
 import { openHeld } from './held.ts';
 import { layoutOf, makeLayout } from './layout.ts';
+import { movedIn } from './moved-in.ts';
 import { openOrphans } from './orphans.ts';
 import { problemOf } from './problem.ts';
 import { waitingRoom } from './waiting-room.ts';
@@ -46,7 +47,8 @@ const scanGapMs = 250;
 
 /**
  * A folder that foreign systems drop mail into. Polling is the truth; file events only wake the poll up early, since network
- * shares do not have them. A file is taken when it has not changed between two looks and seems finished; oldest first.
+ * shares do not have them. A file is taken when it has not changed between two looks and is finished: it says so itself, it was
+ * written under another name and moved in, or nothing was written to it for the quiet time. Oldest first.
  *
  * Nothing is lost and nothing gets a second identity, at whatever step a process dies: the identity is chosen by the rename that
  * claims the file and stands in its name until the mail is durable.
@@ -59,6 +61,7 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
   const settleMs = Math.min(gateway.pollEveryMs, longestSettleMs);
   const quietMs = Math.max(gateway.quietMs, 2 * settleMs);
   const room = waitingRoom({ layout, keep: keepNames, settleMs });
+  const moved = movedIn(keepNames);
   const wake: Wake = wakeable();
   let device: number | undefined;
   const { keepDoneMs, pollEveryMs } = gateway;
@@ -121,6 +124,7 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
       dirty = false;
       scannedAt = now();
       nextPollAt = scannedAt + pollEveryMs;
+      moved.forgetBefore(scannedAt - 2 * quietMs); // by then it is taken for its rest
       await room.scan(scannedAt);
       scanCostMs = now() - scannedAt;
     }
@@ -174,7 +178,8 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
         ...(foreign === undefined
           ? {}
           : { isComplete: (head: Buffer, tail: Buffer, whole: boolean) => foreign.isComplete(head, tail, whole) }),
-        isOverdue: ({ seenAt }, why) => now() - seenAt >= (why === 'text' ? quietMs : unfinishedMs),
+        isOverdue: ({ name, seenAt }, why) =>
+          (why === 'line' && moved.has(name)) || now() - seenAt >= (why === 'text' || why === 'line' ? quietMs : unfinishedMs),
         claimed: (claimed) => options.step?.('claimed', claimed),
       },
     );
@@ -183,7 +188,8 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
       if (waiting === undefined) continue;
       const { name } = waiting.candidate;
       if (result.kind === 'unfinished') {
-        waiting.dueAt = now() + settleMs;
+        const restedAt = waiting.candidate.seenAt + quietMs;
+        waiting.dueAt = restedAt > now() ? Math.min(restedAt, now() + settleMs) : now() + settleMs;
       } else if (result.kind === 'unreadable') {
         waiting.dueAt = now() + Math.max(pollEveryMs, unfinishedMs);
         const file = oneLine(Buffer.from(name, 'latin1').toString(), 120);
@@ -203,12 +209,14 @@ export function openFolderGateway(options: FolderGatewayOptions): FolderGateway 
 
   function startWatching(): FSWatcher | undefined {
     try {
-      const started = watch(layout.path('IN').toString(), { persistent: false }, () => {
+      const started = watch(layout.path('IN'), { persistent: false, encoding: 'latin1' }, (kind, name) => {
+        moved.event(kind, name, now());
         dirty = true;
         wake.now();
       });
       started.on('error', () => {
         started.close();
+        moved.forgetAll();
         watcher = undefined;
       });
       return started;

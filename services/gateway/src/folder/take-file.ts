@@ -172,6 +172,7 @@ export function notTaken({ cause, reply }: Refused): Taken {
     case 'header-too-large':
       return { kind: 'bad', refusal: new MessageRefused('too-large', reply.text) };
     case 'too-many-hops':
+    case 'policy':
       return { kind: 'bad', refusal: new MessageRefused('syntax', reply.text) };
     case 'storage':
     case 'unconfirmed':

@@ -1,13 +1,15 @@
-import { oneLine } from '@mailrail/mail';
+import { type Notify, oneLine } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import type { ForeignRecipient } from '../accept.ts';
-import { blindFields, envelopeFields, headerRecipients, headerSender } from '../eml/header-envelope.ts';
+import { addresses, blindFields, envelopeFields, headerRecipients, headerSender } from '../eml/header-envelope.ts';
 import { type HeaderFields, headerFields, requireFields } from '../eml/header-fields.ts';
 import { type ForeignMailbox, mailboxOf, mayHave, recipientOf } from '../eml/mailbox.ts';
 import { requiredFields } from '../eml/missing-fields.ts';
+import { pathAndParameters, wishOf } from '../eml/path-parameters.ts';
 import type { Who } from '../may-relay.ts';
 import { HttpProblem } from './problem.ts';
-import type { MessageQuery, Problem } from './schemas.ts';
+import type { EnvelopeWords } from './envelope-words.ts';
+import type { Problem } from './schemas.ts';
 
 export interface MessageEnvelope {
   sender: string | null; // typed
@@ -16,10 +18,14 @@ export interface MessageEnvelope {
   removeFields: readonly string[];
 }
 
-/** What the query says by itself, before a byte of the message is read. */
+/** What the request says by itself, before a byte of the message is read. */
 export interface QueryEnvelope {
   sender: string | null | undefined; // undefined: read it from the header
   recipients: ForeignRecipient[] | undefined;
+  notify?: Notify; // for recipients without a wish of their own
+  envid?: string;
+  ret?: 'full' | 'hdrs';
+  smtputf8: boolean;
 }
 
 const wanted = new Set([...envelopeFields, ...requiredFields]);
@@ -36,26 +42,52 @@ export interface EnvelopeRules {
 }
 
 /** @throws HttpProblem 422 naming every wrong address at once. */
-export function queryEnvelope({ from, to }: MessageQuery, { maxRecipients, postmaster }: EnvelopeRules): QueryEnvelope {
+export function queryEnvelope({ words, placeOf }: EnvelopeWords, { maxRecipients, postmaster }: EnvelopeRules): QueryEnvelope {
+  const { from, to, notify, ret, envid } = words;
+  const smtputf8 = words.smtputf8 !== 'false';
   const errors: NonNullable<Problem['errors']> = [];
   const read = (text: string, pointer: string): ForeignMailbox => {
     const inner = /^\s*<(.*)>\s*$/s.exec(text)?.[1] ?? text.trim();
     const mailbox = mailboxOf(inner);
     if (mailbox === undefined) errors.push({ detail: `"${oneLine(inner, 100)}" is no mail address`, pointer });
+    else if (!smtputf8 && /\P{ASCII}/u.test(mailbox.address)) {
+      errors.push({ detail: `"${oneLine(inner, 100)}" needs internationalized mail, and smtputf8 is false`, pointer });
+    }
     return mailbox ?? { mailbox: '', address: '' };
   };
-  const sender = from === undefined ? undefined : /^\s*(<\s*>)?\s*$/.test(from) ? null : read(from, '/query/from').address;
+  const readRecipient = (text: string, pointer: string): ForeignRecipient => {
+    // `<path> PARAMETERS`, as after RCPT TO; anything else is an address and nothing more.
+    if (!/^\s*<.*>\s+\S/s.test(text)) return recipientOf(read(text, pointer), postmaster);
+    const { path, parameters } = pathAndParameters(text.trim());
+    const recipient = recipientOf(read(path, pointer), postmaster);
+    for (const [key, value] of parameters) {
+      const wish = wishOf(key, value);
+      if (wish === undefined) errors.push({ detail: `"${oneLine(key, 40)}" is no parameter here, or has no such value`, pointer });
+      else Object.assign(recipient, wish);
+    }
+    return recipient;
+  };
+  const sender = from === undefined ? undefined : /^\s*(<\s*>)?\s*$/.test(from) ? null : read(from, placeOf('from')).address;
   if (typeof to === 'object' && to.length > maxRecipients) {
     const detail = `more than ${maxRecipients} recipients: send it in parts`;
-    throw new HttpProblem(422, 'too-many-recipients', detail, { errors: [{ detail, pointer: '/query/to' }] });
+    throw new HttpProblem(422, 'too-many-recipients', detail, { errors: [{ detail, pointer: placeOf('to') }] });
   }
   const recipients =
-    typeof to === 'string'
-      ? [recipientOf(read(to, '/query/to'), postmaster)]
-      : to?.map((text, at) => recipientOf(read(text, `/query/to/${at}`), postmaster));
+    typeof to === 'string' ? [readRecipient(to, placeOf('to'))] : to?.map((text, at) => readRecipient(text, `${placeOf('to')}/${at}`));
   if (errors.length > 0)
     throw new HttpProblem(422, 'envelope', 'an address of the envelope is no mail address', { errors: errors.slice(0, 100) });
-  return { sender, recipients };
+  return {
+    sender,
+    recipients: recipients === undefined ? undefined : withDefault(recipients, notify),
+    smtputf8,
+    ...(notify === undefined ? {} : { notify }),
+    ...(ret === undefined ? {} : { ret }),
+    ...(envid === undefined ? {} : { envid }),
+  };
+}
+
+function withDefault(recipients: ForeignRecipient[], notify: Notify | undefined): ForeignRecipient[] {
+  return notify === undefined ? recipients : recipients.map((recipient) => ({ notify, ...recipient }));
 }
 
 /**
@@ -89,7 +121,14 @@ export function messageEnvelope(
     const detail = 'nobody to send it to: there is no "to" in the query and no address in To, Cc and Bcc';
     throw new HttpProblem(422, 'envelope', detail, { errors: [{ detail: 'missing', pointer: '/query/to' }] });
   }
-  return { sender, recipients: recipients.map(({ mailbox }) => recipientOf(mailbox, postmaster)), removeFields: blindFields };
+  const meant = recipients.map(({ mailbox }) => recipientOf(mailbox, postmaster));
+  return { sender, recipients: withDefault(meant, query.notify), removeFields: blindFields };
+}
+
+/** Who the message says wrote and sent it, typed; what is no address names nobody. */
+export function authorsOf(fields: HeaderFields['fields']): string[] {
+  const names = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
+  return fields.flatMap(({ name, value }) => (names.has(name) ? addresses(value).flatMap(({ mailbox }) => mailbox?.address ?? []) : []));
 }
 
 /** Rule S1. @throws HttpProblem 403 naming the recipients it is about */

@@ -1,21 +1,27 @@
 import type { IncomingMessage } from 'node:http';
-import { newRootId, timeOfId } from '@mailrail/mail';
-import type { OrganizationSource } from '@mailrail/organization';
-import type { Accepted, Acceptor, Intake, Refused } from '../accept.ts';
+import { newRootId } from '@mailrail/mail';
+import type { Intake } from '../accept.ts';
 import { headerSplit, type SplitMessage } from '../eml/header-split.ts';
 import { lineEnds } from '../eml/line-ends.ts';
 import { missingFields } from '../eml/missing-fields.ts';
 import { MessageRefused } from '../eml/refusal.ts';
-import { plainAddress } from '../smtp-listeners.ts';
 import type { Client } from './credentials.ts';
-import { messageEnvelope, messageFields, queryEnvelope, requireRelay } from './message-envelope.ts';
-import { HttpProblem, tryLater } from './problem.ts';
-import type { MessageQuery } from './schemas.ts';
+import type { EnvelopeWords } from './envelope-words.ts';
+import { type HandedIn, type HandInOptions, handIn, notTaken, requireLine, requireSenders, takeQuota } from './hand-in.ts';
+import { headerValues } from './header-values.ts';
+import { openKeyed } from './idempotency.ts';
+import { authorsOf, messageEnvelope, messageFields, queryEnvelope, requireRelay } from './message-envelope.ts';
+import { noteAccepted } from './message-status.ts';
+import { HttpProblem } from './problem.ts';
+import { chunksOf } from './read-body.ts';
+import { requestDigest } from './request-digest.ts';
 
-export interface ReceiveOptions {
-  gateway: string;
-  acceptor: Pick<Acceptor, 'begin' | 'obstacle'>;
-  organization: Pick<OrganizationSource, 'current'>;
+/** A message that is durable, as the client is told. */
+export interface MessageTaken {
+  rootId: string;
+  recipients: number;
+  sizeBytes: number; // of the stored form
+  repeated: boolean; // the answer to an earlier request with the same key
 }
 
 /**
@@ -28,52 +34,50 @@ export interface ReceiveOptions {
  */
 export async function receiveMessage(
   body: IncomingMessage,
-  query: MessageQuery,
+  said: EnvelopeWords,
   client: Client,
-  options: ReceiveOptions & { sendBody: () => void },
-): Promise<Accepted> {
-  const { acceptor, organization } = options;
+  options: HandInOptions & { sendBody: () => void },
+): Promise<MessageTaken> {
+  const { acceptor, organization, quotas } = options;
   const snapshot = organization.current();
   const { settings, hostname } = snapshot;
   const known = (name: string) => snapshot.domain(name);
   const { messageBytes, headerBytes } = settings.limits;
   const rules = { maxRecipients: settings.limits.recipientsPerMessage, postmaster: settings.postmaster };
-  const fromQuery = queryEnvelope(query, rules);
+  const fromQuery = queryEnvelope(said, rules);
   if (fromQuery.recipients !== undefined) requireRelay(fromQuery.recipients, client.who, known);
-  const obstacle = acceptor.obstacle();
-  if (obstacle !== undefined) throw notTaken(obstacle);
-  options.sendBody();
+  const keyed = await openKeyed(headerValues(body, 'idempotency-key'), client.name, options.idempotency);
+  const digest = keyed === undefined ? undefined : requestDigest('messages', said.words);
 
   const lines = lineEnds();
   const split = headerSplit(headerBytes);
   let intake: Intake | undefined;
+  let mail: HandedIn | undefined;
 
   const begin = async ({ header, rest }: SplitMessage): Promise<void> => {
     const found = messageFields(header);
     const { sender, recipients, removeFields } = messageEnvelope(fromQuery, header, found, rules);
     if (fromQuery.recipients === undefined) requireRelay(recipients, client.who, known);
-    const rootId = newRootId();
-    const at = timeOfId(rootId) ?? Date.now();
-    const address = plainAddress(body.socket.remoteAddress);
-    const begun = acceptor.begin({
+    requireSenders(client, [
+      ...(sender === null ? [] : [{ address: sender, pointer: '/envelope/from' }]),
+      ...authorsOf(found.fields).map((address) => ({ address, pointer: '/header/From' })),
+    ]);
+    await takeQuota(client, recipients.length, Number(body.headers['content-length'] ?? 0), quotas);
+    const rootId = keyed?.rootId ?? newRootId();
+    const at = Date.now();
+    const { envid, ret, smtputf8 } = fromQuery;
+    mail = {
       sender,
       recipients,
-      smtputf8: true, // the client speaks UTF-8: it wrote the query so
-      origin: {
-        gateway: options.gateway,
-        dialect: 'http',
-        ...(address === '' ? {} : { peer: address }),
-        at,
-        authenticated: true,
-        user: client.name,
-        trust: 'inside', // an API key is inside (S1)
-      },
-      received: { ...(address === '' ? {} : { address }), with: 'HTTP' },
-      client: `http:${client.name}`,
-      rootId,
       removeFields,
-    });
-    if (!begun.ok) throw notTaken(begun);
+      smtputf8,
+      ...(envid === undefined ? {} : { envid }),
+      ...(ret === undefined ? {} : { ret }),
+      rootId,
+      at,
+      trust: 'inside', // an API key is inside (S1)
+    };
+    const begun = handIn(mail, client, body, options);
     intake = begun;
     for (const part of [Buffer.from(missingFields(found.fields, { rootId, hostname, at })), header.subarray(found.start), rest]) {
       if (part.length > 0) await begun.write(part);
@@ -81,7 +85,7 @@ export async function receiveMessage(
   };
   const pass = async (part: Buffer): Promise<void> => {
     if (lines.sizeBytes > messageBytes) throw new MessageRefused('too-large', `a message may have ${messageBytes} bytes`);
-    if (part.length === 0) return;
+    if (part.length === 0 || keyed?.answered !== undefined) return;
     if (intake === undefined) {
       const found = split.push(part);
       if (found !== undefined) await begin(found);
@@ -92,43 +96,32 @@ export async function receiveMessage(
   };
 
   try {
-    for await (const chunk of chunksOf(body)) await pass(lines.push(chunk));
+    if (keyed?.answered === undefined) requireLine(acceptor);
+    options.sendBody();
+    for await (const chunk of chunksOf(body)) {
+      digest?.update(chunk);
+      await pass(lines.push(chunk));
+    }
     await pass(lines.end());
     if (lines.sizeBytes === 0) throw new HttpProblem(400, 'empty', 'the body is empty: it must be the message');
+    const whole = digest?.digest('hex');
+    if (keyed !== undefined && whole !== undefined) {
+      await keyed.confirm(whole);
+      if (keyed.answered !== undefined) return { rootId: keyed.rootId, ...keyed.answered, repeated: true };
+    }
     if (intake === undefined) await begin({ header: split.end(), rest: Buffer.alloc(0) });
     const result = await (intake as Intake | undefined)?.finish();
     if (result === undefined) throw new Error('finish before begin');
     if (!result.ok) throw notTaken(result);
-    return result;
+    const { rootId, recipients, sizeBytes } = result;
+    if (mail !== undefined) noteAccepted(options.idempotency.ledger, mail, client, sizeBytes);
+    if (keyed !== undefined && whole !== undefined) await keyed.done({ digest: whole, recipients, sizeBytes });
+    if (client.quota !== undefined && body.headers['content-length'] === undefined) {
+      await quotas.charge(client.name, client.quota, { mails: 0, recipients: 0, bytes: lines.sizeBytes });
+    }
+    return { rootId, recipients, sizeBytes, repeated: false };
   } catch (error) {
-    await (intake as Intake | undefined)?.abort();
+    await Promise.all([(intake as Intake | undefined)?.abort(), keyed?.withdraw()]);
     throw error;
-  }
-}
-
-/** Leaves the stream open when it is left early: the answer goes out on the same socket. */
-function chunksOf(body: IncomingMessage): AsyncIterable<Buffer> {
-  return { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer> };
-}
-
-function notTaken({ cause, reply }: Refused): HttpProblem | MessageRefused {
-  switch (cause) {
-    case 'storage':
-      return tryLater(503, 'storage', 'the message could not be stored', 10);
-    case 'unconfirmed':
-      return tryLater(503, 'unconfirmed', 'whether the message was queued is not known: sending it again may double it', 10);
-    case 'full':
-      return tryLater(503, 'full', 'the queue is full', 30);
-    case 'down':
-      return tryLater(503, 'unavailable', 'the service is not available', 10);
-    case 'in-hand':
-      return tryLater(429, 'too-many-requests', 'too many of your messages are in hand', 1);
-    case 'aborted':
-      return tryLater(503, 'aborted', 'the message was not taken', 1);
-    case 'too-large':
-    case 'header-too-large':
-      return new MessageRefused('too-large', reply.text);
-    case 'too-many-hops':
-      return new MessageRefused('syntax', reply.text);
   }
 }

@@ -1,4 +1,5 @@
 import type { Content, ForeignMessage, Recipient } from '@mailrail/contracts';
+import type { Directory } from '@mailrail/directory';
 import type { HeaderFacts } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import type { AddressMap } from '../address-map.ts';
@@ -9,13 +10,15 @@ export interface DialectDeps {
   content: HeaderStore;
   addresses: AddressMap;
   organization: OrganizationSnapshot;
+  /** Who is asked for the owners of foreign addresses; without it templates and encapsulation do. */
+  directory?: Pick<Directory, 'byAddress'> | undefined;
 }
 
 /** What a dialect made of a foreign message. */
 export type Translation =
   /** An Internet message: content as it is stored, envelope in the organization's form. Recipients keep `id` and `original`. */
   | { kind: 'message'; content: Content; sender: string | null; recipients: Recipient[]; header: HeaderFacts }
-  /** The store does not answer now. */
+  /** The store or the directory does not answer now; `reason` says which. */
   | { kind: 'unavailable'; reason: string }
   /** The bytes are not there; either they come late (a replica behind) or they never will. */
   | { kind: 'missing'; reason: string }

@@ -1,8 +1,9 @@
 import { isAscii } from 'node:buffer';
 import { type ContentStore, ContentStoreError } from '@mailrail/content-store';
 import type { ForeignMessage } from '@mailrail/contracts';
+import { addressMapper, DirectoryUnavailable, internetAddress } from '@mailrail/directory';
 import { byteGate, type FileDialect, fileDialects, type Translated } from '@mailrail/foreign';
-import { firstLines, HeaderFilter, headerFacts, imceaMailbox, smtpMailbox } from '@mailrail/mail';
+import { firstLines, HeaderFilter, headerFacts, smtpMailbox } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import type { Dialect, DialectDeps, Translation } from './dialect.ts';
 
@@ -19,8 +20,11 @@ export function foreignDialects(store: Pick<ContentStore, 'read' | 'put'>): Dial
       try {
         return await translateFile(dialect, store, mail, deps);
       } catch (error) {
+        if (error instanceof DirectoryUnavailable) return { kind: 'unavailable', reason: error.message };
         if (!(error instanceof ContentStoreError)) throw error;
-        return { kind: error.code === 'unavailable' ? 'unavailable' : 'missing', reason: error.message };
+        return error.code === 'unavailable'
+          ? { kind: 'unavailable', reason: `content store: ${error.message}` }
+          : { kind: 'missing', reason: error.message };
       } finally {
         leave();
       }
@@ -32,19 +36,33 @@ async function translateFile(
   dialect: FileDialect,
   store: Pick<ContentStore, 'read' | 'put'>,
   mail: ForeignMessage,
-  { addresses, organization }: DialectDeps,
+  { addresses, organization, directory }: DialectDeps,
 ): Promise<Translation> {
-  const domain = domainForForeign(organization);
+  const known = new Map<string, string>();
+  const mapper = addressMapper({ organization, directory });
+  const prepare = async (asked: readonly string[]): Promise<void> => {
+    const mapped = await mapper.inward(asked);
+    if (!mapped.ok) throw new DirectoryUnavailable(mapped.reason);
+    for (const [given, { address }] of mapped.value) known.set(given, address);
+  };
+  const internet = (address: string): string => known.get(address) ?? internetAddress(address, organization).address;
   const made = await dialect.translate(await readAll(store, mail.content.ref), {
     rootId: mail.rootId,
     at: mail.origin.at,
     hostname: organization.hostname,
-    mailbox: (address) => smtpMailbox(addresses.map(address)) ?? imceaMailbox(address, domain),
+    mailbox: (address) => smtpMailbox(internet(address)) ?? address,
+    prepare,
   });
   if (made.kind === 'reject') return { kind: 'unreadable', reason: `${made.code}: ${made.reason}` };
 
-  const sender = mail.sender === null ? null : asMailbox(addresses.map(mail.sender), domain);
-  const recipients = mail.recipients.map((recipient) => ({ ...recipient, address: addresses.map(recipient.address) }));
+  // What answers a sender of another system by Internet mail comes back here, whichever of the three ways made his address.
+  if (mail.sender !== null) await prepare([mail.sender]);
+  const sender = mail.sender === null ? null : internet(mail.sender);
+  // The directory is asked for recipients by the categorizer, and what is encapsulated would only be undone there.
+  const recipients = mail.recipients.map((recipient) => {
+    const { address, how } = internetAddress(recipient.address, organization);
+    return { ...recipient, address: how === 'template' ? address : addresses.map(recipient.address) };
+  });
   const only = mail.part === undefined && recipients.length === 1 ? recipients[0]?.address : undefined;
   const first = firstLines({
     sender,
@@ -81,11 +99,6 @@ async function readAll(store: Pick<ContentStore, 'read'>, ref: string): Promise<
   return Buffer.concat(bytes);
 }
 
-/** A sender of another system is written as a mailbox of ours: what answers it by Internet mail comes back here and is taken apart. */
-function asMailbox(address: string, domain: string): string {
-  return smtpMailbox(address) === undefined ? `SMTP:${imceaMailbox(address, domain)}` : address;
-}
-
 /** What a file says in our name is nobody's word (S6). */
 function filtered({ parts }: Translated, { hostname, settings }: OrganizationSnapshot): Buffer[] {
   const names = settings.domains.filter(({ type }) => type !== 'relay').map(({ name }) => name);
@@ -108,9 +121,4 @@ function firstOf(parts: readonly Buffer[], maxBytes: number): Buffer[] {
     left -= part.length;
   }
   return taken;
-}
-
-/** Addresses of other systems are encapsulated at the first domain that is all ours, so that answers to them come back here. */
-function domainForForeign({ settings, hostname }: OrganizationSnapshot): string {
-  return settings.domains.find(({ type }) => type === 'authoritative')?.name ?? hostname;
 }

@@ -10,7 +10,8 @@ export const internet: Dialect = {
   names: ['internet', 'smtp', 'lmtp', 'http', 'eml', 'pickup', 'replay'],
   async translate(mail, { content, addresses, organization }) {
     const read = await readHeader(content, mail.content, organization.settings.limits.headerBytes);
-    if (read.kind !== 'facts') return read;
+    if (read.kind === 'unavailable') return { ...read, reason: `content store: ${read.reason}` };
+    if (read.kind === 'missing') return read;
     return {
       kind: 'message',
       content: mail.content,

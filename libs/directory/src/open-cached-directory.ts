@@ -1,0 +1,26 @@
+import type { Log, Metrics } from '@mailrail/telemetry';
+import { redisCacheStore } from './cache-store.ts';
+import { type CachedDirectory, cachedDirectory } from './cached-directory.ts';
+import { openDirectory } from './ldap/open-directory.ts';
+
+export interface OpenCachedDirectoryOptions {
+  url: string; // as `openDirectory` takes it
+  env: NodeJS.ProcessEnv; // where `LDAP_*` is found
+  redisUrl: string | undefined; // where entries are shared; in the process alone without it
+  pollMs: number;
+  timeoutMs: number;
+  log: Log;
+  metrics: Pick<Metrics, 'cacheLookups'>;
+}
+
+/**
+ * The directory as services ask it: whatever the URL names, behind the cache all of them share.
+ *
+ * @throws DirectoryConfigError or LdifFileError as `openDirectory` does.
+ */
+export async function openCachedDirectory(options: OpenCachedDirectoryOptions): Promise<CachedDirectory> {
+  const { url, env, redisUrl, pollMs, timeoutMs, log, metrics } = options;
+  const source = await openDirectory(url, { env, log, pollMs, timeoutMs });
+  const store = redisUrl === undefined ? undefined : redisCacheStore({ url: redisUrl, log });
+  return cachedDirectory(source, store, { log, metrics, timeoutMs });
+}
