@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { formatDateTime, oneLine } from '@mailrail/mail';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { TranslateContext, Translated } from './foreign-file.ts';
-import { withReturns } from './line-ends.ts';
+import { withCrlf, withLineFeeds } from './line-ends.ts';
 
 /** An address as a header shows it. */
 export interface HeaderAddress {
@@ -13,7 +13,8 @@ export interface HeaderAddress {
 export interface ComposedFile {
   name: string; // of the last part of whatever path it came with
   type?: string; // by its name when absent
-  bytes: Buffer | LazyBytes; // of a `message/...`: 7-bit, with CRLF
+  /** At once, or in pieces when they are asked for: what is encoded in a large file is never decoded as a whole. `message/...`: 7-bit, CRLF. */
+  bytes: Buffer | LazyBytes;
   cid?: string; // what HTML names it by, without angle brackets: it is shown inside the message then
   location?: string;
 }
@@ -22,6 +23,11 @@ export interface ComposedFile {
 export type LazyBytes = () => Iterable<Buffer> | AsyncIterable<Buffer>;
 /** Long text: UTF-8 with CRLF line ends. */
 export type LazyText = () => Iterable<Buffer>;
+/** The bytes of a text and how they are read, for texts that may be long: then they are never one string. */
+export interface TextBytes {
+  bytes: Buffer; // line ends of any kind; lines in a character set in which a line feed is that
+  decode: (lines: Buffer) => string;
+}
 
 /** A message to be made anew, in mail's own words. All texts may be foreign: they are made safe here. Nobody in Bcc is named. */
 export interface Composition {
@@ -42,7 +48,7 @@ export interface Composition {
   isAutomatic?: boolean;
   /** What has no field of its own: `X-Foreign-*`, in order. */
   kept: readonly { name: string; value: string }[];
-  text: string | LazyText;
+  text: string | LazyText | TextBytes;
   html?: string | LazyText; // the same for those who can show it
   calendar?: { method: string; text: string }; // RFC 5545, with the method of RFC 5546
   /** A report: its second part is the first file. */
@@ -72,8 +78,8 @@ export async function compose(composition: Composition, context: TranslateContex
  */
 export async function* composed(composition: Composition, context: TranslateContext, isInner = false): AsyncGenerator<Buffer> {
   const { rootId, hostname, at, mailbox } = context;
-  const { from, sender, to, cc, receiptTo } = composition;
-  const named = [from, sender, ...to, ...cc, receiptTo].flatMap((one) => (one === undefined ? [] : [one.address]));
+  const { from, sender, to, cc, replyTo = [], receiptTo } = composition;
+  const named = [from, sender, ...to, ...cc, ...replyTo, receiptTo].flatMap((one) => (one === undefined ? [] : [one.address]));
   await context.prepare?.(named);
   const shown = ({ address, name }: HeaderAddress) => ({ name: oneLine(name ?? '', 200), address: mailbox(address) });
   const field = (key: string, value: string | undefined) =>
@@ -131,18 +137,36 @@ function references({ references: all, inReplyTo }: Composition): { references?:
 
 /** Long text is not looked at letter by letter and not encoded as one: that takes seconds and many times its size. */
 function textIn({ text, html }: Composition) {
-  const long = (value: string | LazyText | undefined): LazyText | undefined => {
-    if (typeof value === 'string' && value.length > longText) return () => pieces(withReturns(Buffer.from(value)));
-    return typeof value === 'string' ? undefined : value;
-  };
-  const [longPlain, longHtml] = [long(text), long(html)];
+  const [longPlain, longHtml] = [inPieces(text), html === undefined ? undefined : inPieces(html)];
+  const shown = (short: string | LazyText | TextBytes, long: LazyText | undefined) =>
+    long === undefined ? wholeText(short) : { content: Readable.from(wholeLines(long())) };
   return {
-    text: typeof text === 'string' && longPlain === undefined ? text : { content: Readable.from(wholeLines(longPlain?.() ?? [])) },
-    ...(html === undefined
-      ? {}
-      : { html: typeof html === 'string' && longHtml === undefined ? html : { content: Readable.from(wholeLines(longHtml?.() ?? [])) } }),
+    text: shown(text, longPlain),
+    ...(html === undefined ? {} : { html: shown(html, longHtml) }),
     ...(longPlain === undefined && longHtml === undefined ? {} : { textEncoding: 'base64' as const }),
   };
+}
+
+/** @returns undefined for a text that is short enough to be one string. */
+function inPieces(text: string | LazyText | TextBytes): LazyText | undefined {
+  if (typeof text === 'function') return text;
+  if (typeof text === 'string') return text.length > longText ? () => pieces(withCrlf(Buffer.from(text))) : undefined;
+  return text.bytes.length > longText ? () => textPieces(text) : undefined;
+}
+
+function wholeText(text: string | LazyText | TextBytes): string {
+  if (typeof text === 'string') return text;
+  return typeof text === 'function' ? Buffer.concat([...text()]).toString() : text.decode(withLineFeeds(text.bytes));
+}
+
+/** Whole lines together, so that no letter is cut in two; a line longer than a piece is one. */
+function* textPieces({ bytes, decode }: TextBytes): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; ) {
+    const feed = bytes.indexOf('\n', Math.min(bytes.length, at + pieceBytes));
+    const end = feed < 0 ? bytes.length : feed + 1;
+    yield withCrlf(Buffer.from(decode(withLineFeeds(bytes.subarray(at, end)))));
+    at = end;
+  }
 }
 
 function calendarPart({ method, text }: NonNullable<Composition['calendar']>) {

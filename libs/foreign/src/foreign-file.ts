@@ -92,6 +92,8 @@ export interface Translated {
  */
 export interface FileDialect {
   readonly name: string;
+  /** Its files may name others, which are kept with them. */
+  readonly hasFilesBeside?: true;
   /** 3 its own magic, 2 its keywords, 0 not this dialect. */
   recognise(head: Buffer): 0 | 2 | 3;
   /**

@@ -20,14 +20,16 @@ export function withLineFeeds(bytes: Buffer): Buffer {
   return out.subarray(0, size);
 }
 
-/** Text with CRLF, from text that `withLineFeeds` gave. */
-export function withReturns(bytes: Buffer): Buffer {
-  let lines = 0;
-  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) lines += 1;
-  const out = Buffer.allocUnsafe(bytes.length + lines);
+/** Text with CRLF as its line end, from text with LF or CRLF; itself where nothing is to be changed. */
+export function withCrlf(bytes: Buffer): Buffer {
+  let bare = 0;
+  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) if (bytes[at - 1] !== carriageReturn) bare += 1;
+  if (bare === 0) return bytes;
+  const out = Buffer.allocUnsafe(bytes.length + bare);
   let size = 0;
   let from = 0;
-  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, from)) {
+  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) {
+    if (bytes[at - 1] === carriageReturn) continue;
     size += bytes.copy(out, size, from, at);
     size += out.write('\r\n', size, 'latin1');
     from = at + 1;

@@ -121,6 +121,19 @@ describe('what else a document says', () => {
   });
 });
 
+test('large attachments come through whole, with letters of more than a byte before and behind them', async () => {
+  const contents = [Buffer.alloc(300_001, 'a\u00fc'), Buffer.alloc(131_072, 7)];
+  const files = contents.map(
+    (one, at) =>
+      `<item name='$FILE'><file name='\u00fc${at}'><filedata>\n${one.toString('base64').replaceAll(/.{76}/g, '$&\n')}</filedata></file></item>`,
+  );
+  const mail = await simpleParser(
+    await translated(dxl, memo(item('Subject', 'pr\u00fcfen'), files[0] ?? '', item('X', '\u{1f4e8}'), files[1] ?? '')),
+  );
+  expect(mail.attachments.map(({ filename }) => filename)).toEqual(['\u00fc0', '\u00fc1']);
+  expect(mail.attachments.every(({ content }, at) => content.equals(contents[at] ?? Buffer.alloc(0)))).toBe(true);
+});
+
 describe('bad input', () => {
   const laughs = `<!DOCTYPE document [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>`;
   test.each([

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { withLineFeeds, withReturns } from '../src/line-ends.ts';
+import { withLineFeeds, withCrlf } from '../src/line-ends.ts';
 import { fileDialects } from '../src/index.ts';
 import { context, lines } from './dialect-support.ts';
 
@@ -11,7 +11,9 @@ test('line ends are what a replacement in the text would make them', () => {
     fc.property(anyLines, (text) => {
       const plain = text.replaceAll(/\r\n?/g, '\n');
       expect(withLineFeeds(Buffer.from(text)).toString()).toBe(plain);
-      expect(withReturns(Buffer.from(plain)).toString()).toBe(plain.replaceAll('\n', '\r\n'));
+      expect(withCrlf(Buffer.from(plain)).toString()).toBe(plain.replaceAll('\n', '\r\n'));
+      const once = withCrlf(Buffer.from(plain));
+      expect(withCrlf(once)).toBe(once);
     }),
   );
 });

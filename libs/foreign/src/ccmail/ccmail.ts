@@ -1,8 +1,9 @@
 import { oneLine, parseAddress, parseDateTime } from '@mailrail/mail';
+import { decoded } from '../code-page.ts';
 import { compose, type Composition, type HeaderAddress } from '../compose.ts';
 import { keptField } from '../foreign-id.ts';
 import { type BadEntry, type Entry, type FileDialect, type Reject, reject } from '../foreign-file.ts';
-import { type CcmailMessage, messageStarts, readCcmail } from './ccmail-file.ts';
+import { type CcmailMessage, hexPieces, messageStarts, pcCodePage, readCcmail } from './ccmail-file.ts';
 
 const maxMessages = 1_000;
 
@@ -49,8 +50,8 @@ export const ccmail: FileDialect = {
           const field = carried.has(name) || (name === 'date' && date !== undefined) ? undefined : keptField(title);
           return field === undefined || value === '' ? [] : [{ name: field, value }];
         }),
-        text: message.text,
-        files: message.files,
+        text: { bytes: message.text, decode: (lines) => decoded(lines, pcCodePage) },
+        files: message.files.map(({ name, hex }) => ({ name, bytes: () => hexPieces(hex) })),
       },
       context,
     );

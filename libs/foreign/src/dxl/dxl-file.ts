@@ -9,7 +9,7 @@ export interface DxlDocument extends NotesDocument {
   end: number;
   text: string;
   /** The message as mail has it, when the export was asked for that. */
-  mime: readonly string[] | undefined;
+  mime: readonly Buffer[] | undefined;
   /** Contents in base64: `start` and `end` are where that stands. */
   files: readonly DxlAttachment[];
   /** Something in it could not be read: no letter is made of it. */
@@ -35,7 +35,7 @@ interface Open {
   form: string;
   unid: string | undefined;
   items: Map<string, { title: string; values: string[] }>;
-  mime: string[] | undefined;
+  mime: Buffer[] | undefined;
   files: DxlAttachment[];
   fault: Reject | undefined;
   body: ReturnType<typeof richText>;
@@ -146,9 +146,13 @@ export function readDxl(file: Buffer): DxlDocument[] | Reject {
       return undefined;
     },
 
+    get isBlind() {
+      return dataAt !== undefined;
+    },
     text(piece) {
       if (open === undefined) return;
-      if (inMime) open.mime?.push(piece);
+      if (inMime)
+        open.mime?.push(Buffer.from(piece.replaceAll('\r', ''))); // in XML a line ends with LF
       else if (inRichText) open.body.text(piece);
       else value?.push(piece);
     },

@@ -1,5 +1,5 @@
-import { base64Bytes, isBase64 } from '../base64.ts';
-import { compose, type ComposedFile } from '../compose.ts';
+import { base64Pieces, isBase64 } from '../base64.ts';
+import { compose } from '../compose.ts';
 import { shownName } from '../file-name.ts';
 import { type BadEntry, type Entry, type FileDialect, type Reject, reject } from '../foreign-file.ts';
 import { notesComposition, notesEnvelope } from '../notes-document.ts';
@@ -44,9 +44,11 @@ export const dxl: FileDialect = {
     if ('kind' in documents) return documents;
     const [document] = documents;
     if (document === undefined) return reject('syntax', 'there is no document in it');
-    if (document.mime !== undefined) return ownMail(Buffer.from(document.mime.join('').replace(/^\s+/, '')), context);
-    const files = filesOf(document, bytes);
-    if ('kind' in files) return files;
+    if (document.mime !== undefined) return ownMail(withoutBlank(Buffer.concat(document.mime)), context);
+    const files = document.files.map(({ name, start, end }, index) => ({
+      name: shownName(name, `attachment-${index + 1}`),
+      bytes: () => base64Pieces(bytes.subarray(start, end)),
+    }));
     const composition = notesComposition(document, 'dxl', context.hostname);
     const compressed = document.files.flatMap(({ name, compression = 'none' }) =>
       compression === 'none' ? [] : [{ name: 'X-Foreign-Compression', value: `${name} ${compression}` }],
@@ -58,19 +60,12 @@ export const dxl: FileDialect = {
 /** What the gateway can still tell whoever wrote the file. */
 function contentFault({ mime, files }: DxlDocument, bytes: Buffer): Reject | undefined {
   const bad = mime === undefined ? files.findIndex(({ start, end }) => !isBase64(bytes.subarray(start, end))) : -1;
-  return bad < 0 ? undefined : notBase64(bad);
+  return bad < 0 ? undefined : reject('syntax', `the attachment ${bad + 1} is not in base64`, '$FILE');
 }
 
-function filesOf(document: DxlDocument, bytes: Buffer): ComposedFile[] | Reject {
-  const files: ComposedFile[] = [];
-  for (const [index, { name, start, end }] of document.files.entries()) {
-    const content = base64Bytes(bytes.subarray(start, end));
-    if (content === undefined) return notBase64(index);
-    files.push({ name: shownName(name, `attachment-${index + 1}`), bytes: content });
-  }
-  return files;
-}
-
-function notBase64(index: number): Reject {
-  return reject('syntax', `the attachment ${index + 1} is not in base64`, '$FILE');
+/** The message begins behind the blank lines that an export may put before it. */
+function withoutBlank(message: Buffer): Buffer {
+  let at = 0;
+  while (/\s/.test(message.toString('latin1', at, at + 1))) at += 1;
+  return message.subarray(at);
 }

@@ -15,12 +15,16 @@ const silent = new Set([
   'actionhotspot',
 ]);
 
+const manyParts = 1_000;
+
 /**
  * Turns Notes rich text into plain text while it is read: a line a paragraph, a tab behind a table cell, the address of a link behind its
  * text. Fonts, sections and pictures go.
  */
 export function richText() {
   let parts: string[] = [];
+  let done = ''; // whole paragraphs before `parts`
+  let open = 0;
   let paragraph = 0;
   let quiet = 0;
   const links: string[] = [];
@@ -29,8 +33,10 @@ export function richText() {
     open(name: string, attributes: Readonly<Record<string, string>>): void {
       if (silent.has(name)) quiet += 1;
       if (quiet > 0) return;
-      if (name === 'par') paragraph = parts.length;
-      else if (name === 'break') parts.push('\n');
+      if (name === 'par') {
+        paragraph = parts.length;
+        open += 1;
+      } else if (name === 'break') parts.push('\n');
       else if (name === 'urllink') links.push(attributes['href'] ?? '');
       else if (name === 'doclink') parts.push(`[${attributes['description'] ?? attributes['title'] ?? 'a link to a document'}]`);
       else if (name === 'attachmentref') parts.push(`[${attributes['displayname'] ?? attributes['name'] ?? 'an attachment'}]`);
@@ -44,6 +50,8 @@ export function richText() {
       if (name === 'par') {
         const line = parts.splice(paragraph).join('');
         parts.push(`${line.trim()}\n`);
+        open -= 1;
+        if (open === 0 && parts.length > manyParts) done += parts.splice(0).join('');
       } else if (name === 'tablecell') {
         const last = parts.pop() ?? '';
         parts.push(last.endsWith('\n') ? last.slice(0, -1) : last, '\t');
@@ -64,7 +72,7 @@ export function richText() {
       parts.push(text, '\n');
     },
     end(): string {
-      const text = parts.join('');
+      const text = done + parts.join('');
       parts = [];
       return text;
     },

@@ -11,10 +11,13 @@ export interface XmlReader {
   close(name: string, startAt: number, endAt: number): Reject | undefined;
   /** Text and CDATA, in pieces of at most 64 K characters. */
   text(piece: string): void;
+  /** Whether the text at hand is not looked at: then most of it is passed over, up to the next `<`. */
+  readonly isBlind: boolean;
 }
 
 const chunkBytes = 65_536;
 const maxDepth = 100;
+const maxAttributes = 1_000; // of one element
 
 /**
  * Reads an XML file once, from front to back, holding no more than 64 KB of it. A DOCTYPE is passed over and never fetched; one that
@@ -28,6 +31,7 @@ export function readXml(bytes: Buffer, reader: XmlReader): Reject | undefined {
   const offsetAt = offsets(bytes);
   let fault: Reject | undefined;
   let depth = 0;
+  let passedOver = 0;
   const end = (found: Reject | undefined): void => {
     fault ??= found;
   };
@@ -39,6 +43,15 @@ export function readXml(bytes: Buffer, reader: XmlReader): Reject | undefined {
   parser.ondoctype = (declaration) => {
     if (/\[|<!/.test(declaration)) end(reject('syntax', 'it declares a document type of its own, which is never followed', 'DOCTYPE'));
   };
+  let attributesHere = 0;
+  parser.onopentagstart = () => {
+    attributesHere = 0;
+  };
+  parser.onattribute = () => {
+    attributesHere += 1;
+    if (attributesHere > maxAttributes)
+      end(reject('too-large', `more than ${maxAttributes} attributes in one element`, `line ${parser.line + 1}`));
+  };
   parser.onopentag = ({ name, attributes }) => {
     depth += 1;
     if (fault !== undefined) return;
@@ -46,19 +59,26 @@ export function readXml(bytes: Buffer, reader: XmlReader): Reject | undefined {
       return end(reject('nested-too-deep', `more than ${maxDepth} elements within each other`, `line ${parser.line + 1}`));
     const plain: Record<string, string> = {};
     for (const [key, value] of Object.entries(attributes)) plain[key] = typeof value === 'string' ? value : value.value;
-    end(reader.open(name, plain, offsetAt(parser.startTagPosition - 1), offsetAt(parser.position), depth));
+    end(reader.open(name, plain, offsetAt(parser.startTagPosition - 1 + passedOver), offsetAt(parser.position + passedOver), depth));
   };
   parser.onclosetag = (name) => {
     depth -= 1;
-    if (fault === undefined) end(reader.close(name, offsetAt(parser.startTagPosition - 1), offsetAt(parser.position)));
+    if (fault === undefined)
+      end(reader.close(name, offsetAt(parser.startTagPosition - 1 + passedOver), offsetAt(parser.position + passedOver)));
   };
   parser.ontext = (piece) => fault ?? reader.text(piece);
   parser.oncdata = (piece) => fault ?? reader.text(piece);
 
   const decoder = new StringDecoder('utf8');
-  for (let at = 0; at < bytes.length; at += chunkBytes) {
+  for (let at = 0; at < bytes.length; ) {
     parser.write(decoder.write(bytes.subarray(at, at + chunkBytes)));
     if (fault !== undefined) return fault;
+    at += chunkBytes;
+    const next = reader.isBlind && (bytes[at - 1] ?? 0x80) < 0x80 ? bytes.indexOf('<', at) : -1;
+    if (next > at && isAscii(bytes.subarray(at, next))) {
+      passedOver += next - at;
+      at = next;
+    }
   }
   parser.close();
   return fault === undefined ? undefined : reject('incomplete-timeout', 'the file ends in the middle: an element is not closed');

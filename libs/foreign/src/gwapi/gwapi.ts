@@ -9,6 +9,7 @@ import { statusFile } from './status-file.ts';
 /** Keyword files of the GroupWise API gateway: what stands in its API_OUT is for us, the bodies and attachments in ATT_OUT beside it. */
 export const gwapi: FileDialect = {
   name: 'gwapi',
+  hasFilesBeside: true,
   recognise(head) {
     const text = head.toString('latin1', 0, 4_096).replaceAll(/^#.*$/gm, '');
     if (/^\s*WPC-API\s*=/i.test(text)) return 3;

@@ -112,20 +112,22 @@ export function contentOf(message: Buffer): Buffer | undefined {
   return bounds(message, line.next).length === 'right' && hasSeparator(message, line.next, message.length) ? content : unquoted(content);
 }
 
-/** In bytes: a text of many megabytes is never a string. */
+/** In bytes, and only where there is something to undo: a text of many megabytes is never a string, nor copied for nothing. */
 function unquoted(content: Buffer): Buffer {
-  const out = Buffer.allocUnsafe(content.length);
+  let out: Buffer | undefined;
   let size = 0;
   let from = 0;
   for (let at = content.indexOf('\n>'); at >= 0; at = content.indexOf('\n>', at + 1)) {
     let mark = at + 1;
     while (content[mark] === 0x3e) mark += 1;
     if (content.toString('latin1', mark, mark + 5) === 'From ') {
+      out ??= Buffer.allocUnsafe(content.length);
       size += content.copy(out, size, from, at + 1);
       from = at + 2;
     }
     at = mark - 1;
   }
+  if (out === undefined) return content;
   size += content.copy(out, size, from);
   return out.subarray(0, size);
 }

@@ -1,9 +1,8 @@
 import { oneLine } from '@mailrail/mail';
-import { textOf } from '../code-page.ts';
+import { readAs, textOf } from '../code-page.ts';
 import { compose } from '../compose.ts';
 import { type BadEntry, type Entry, type FileDialect, type Reject, reject } from '../foreign-file.ts';
 import { lineAt } from '../lines.ts';
-import { withLineFeeds } from '../line-ends.ts';
 import { type NotesDocument, notesComposition, notesEnvelope } from '../notes-document.ts';
 
 const maxDocuments = 1_000;
@@ -41,7 +40,10 @@ export const notesText: FileDialect = {
   async translate(bytes, context) {
     const document = readDocument(bytes);
     if ('code' in document) return document;
-    return compose({ ...notesComposition(document, 'notes-text', context.hostname), text: document.text, files: [] }, context);
+    return compose(
+      { ...notesComposition(document, 'notes-text', context.hostname), text: readAs(document.text, codePage), files: [] },
+      context,
+    );
   },
 };
 
@@ -59,15 +61,15 @@ function documentsIn(file: Buffer): Buffer[] | undefined {
   return parts;
 }
 
-function readDocument(bytes: Buffer): (NotesDocument & { text: string }) | Reject {
+function readDocument(bytes: Buffer): (NotesDocument & { text: Buffer }) | Reject {
   const items = new Map<string, { title: string; values: string[] }>();
   let last: { title: string; values: string[] } | undefined;
   for (let line = lineAt(bytes, 0, 1); line !== undefined; line = lineAt(bytes, line.next, line.number + 1)) {
     const where = `line ${line.number}`;
     const start = line.start;
     if (/^Body:/i.test(bytes.toString('latin1', start, start + 5))) {
-      const text = textOf(withLineFeeds(bytes.subarray(start + 5)), codePage).replace(/^[ \t]+/, '');
-      return { form: items.get('form')?.values[0] ?? 'Memo', items, text };
+      const blanks = /^[ \t]*/.exec(bytes.toString('latin1', start + 5, start + 100))?.[0].length ?? 0;
+      return { form: items.get('form')?.values[0] ?? 'Memo', items, text: bytes.subarray(start + 5 + blanks) };
     }
     if (line.end - start > maxItemBytes) return reject('too-large', `an item is longer than ${maxItemBytes} bytes`, where);
     const text = textOf(bytes.subarray(start, line.end), codePage);

@@ -1,10 +1,9 @@
 import { oneLine, parseAddress, parseDateTime } from '@mailrail/mail';
 import { firstDataWord } from '../bsmtp/bsmtp.ts';
 import { isVerb, readSession, type SessionForm } from '../bsmtp/session-file.ts';
-import { textOf } from '../code-page.ts';
+import { readAs, textOf } from '../code-page.ts';
 import { type Composition, compose, type HeaderAddress } from '../compose.ts';
 import { type FileDialect, type Reject, reject } from '../foreign-file.ts';
-import { withLineFeeds } from '../line-ends.ts';
 import { lineAt, unfitByte } from '../lines.ts';
 
 const form: SessionForm = {
@@ -91,8 +90,7 @@ function readContent(bytes: Buffer): Content | Reject {
   }
   const people = (name: string): HeaderAddress[] =>
     fields.filter((field) => field.name === name).flatMap(({ value }) => person(value) ?? []);
-  const text = textOf(withLineFeeds(bytes.subarray(afterBlank(bytes, end))), 'windows-1252');
-  const { details, body } = detailsOf(text);
+  const { details, bodyAt } = detailsOf(bytes, afterBlank(bytes, end));
   const [from] = people('from');
   const date = parseDateTime(one('date') ?? '');
   const about = idIn(one('x-subject-message-id'));
@@ -109,7 +107,7 @@ function readContent(bytes: Buffer): Content | Reject {
     ...(details.sensitivity === undefined ? {} : { sensitivity: details.sensitivity }),
     isAutomatic: /^Report\b/i.test(messageClass),
     kept: fields.flatMap(({ name, title, value }) => (known.has(name) && !isOpaque(name, value) ? [] : [{ name: keptAs(title), value }])),
-    text: body,
+    text: readAs(bytes.subarray(bodyAt), 'windows-1252'),
     files: [],
   };
   return { kind: 'content', composition };
@@ -171,14 +169,12 @@ const sensitivities: Readonly<Record<string, Details['sensitivity']>> = {
 };
 
 /** Importance, sensitivity and subject stand in lines for people before the text, up to a blank line; without such lines all is text. */
-function detailsOf(text: string): { details: Details; body: string } {
+function detailsOf(bytes: Buffer, start: number): { details: Details; bodyAt: number } {
   const details: Details = {};
-  let at = 0;
-  for (;;) {
-    const end = text.indexOf('\n', at);
-    const line = text.slice(at, end < 0 ? text.length : end);
-    const [, name = '', value = ''] = /^(Importance|Sensitivity|Subject):\s*(.*)$/i.exec(line) ?? [];
-    if (name === '') return { details, body: at > 0 && line === '' && end >= 0 ? text.slice(end + 1) : text.slice(at) };
+  for (let line = lineAt(bytes, start, 1); line !== undefined; line = lineAt(bytes, line.next, 1)) {
+    const text = textOf(bytes.subarray(line.start, Math.min(line.end, line.start + maxFieldBytes)), 'windows-1252');
+    const [, name = '', value = ''] = /^(Importance|Sensitivity|Subject):\s*(.*)$/i.exec(text) ?? [];
+    if (name === '') return { details, bodyAt: line.start > start && text === '' && line.next > line.end ? line.next : line.start };
     const word = value.trim().toLowerCase();
     if (/^subject$/i.test(name)) details.subject = value.trim();
     else if (/^importance$/i.test(name)) details.importance = word === 'high' || word === 'low' ? word : 'normal';
@@ -186,7 +182,6 @@ function detailsOf(text: string): { details: Details; body: string } {
       const sensitivity = sensitivities[word];
       if (sensitivity !== undefined) details.sensitivity = sensitivity;
     }
-    if (end < 0) return { details, body: '' };
-    at = end + 1;
   }
+  return { details, bodyAt: bytes.length };
 }

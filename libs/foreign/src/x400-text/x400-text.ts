@@ -46,16 +46,17 @@ export const x400Text: FileDialect = {
     if (message.kind === 'reject') return message;
     return { kind: 'read', entries: [{ kind: 'message', ...message.envelope, bytes: file }], notes: message.notes };
   },
-  translate(bytes, context) {
+  async translate(bytes, context) {
     const message = readText(bytes, Number.POSITIVE_INFINITY);
-    if (message.kind === 'reject') return Promise.resolve(message);
+    if (message.kind === 'reject') return message;
+    await context.prepare?.([message.originator]);
     const content = bytes.subarray(message.contentAt);
     const own = readHeaderBlock(content.subarray(0, maxBlockBytes), maxFields);
     const from = own.first('from') === undefined ? `From: ${context.mailbox(message.originator)}\r\n` : '';
     const kept = message.kept
       .filter(({ name }) => !/^(?:priority|deferred-delivery)$/i.test(name) || own.first(name) === undefined)
       .map(({ name, value }) => `${name}: ${oneLine(value, maxValue)}\r\n`);
-    return Promise.resolve(ownMail(content, context, { first: from + kept.join('') }));
+    return ownMail(content, context, { first: from + kept.join('') });
   },
 };
 

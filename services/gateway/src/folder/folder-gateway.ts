@@ -26,7 +26,7 @@ export interface FolderGatewayOptions extends Omit<WorkOptions, 'layout' | 'devi
   unfinishedMs?: number;
   /** Files in ATT_IN that no message names: told after, in BAD after. Defaults 3,600,000 and 86,400,000. */
   orphans?: { tellMs: number; badMs: number };
-  /** Files worked on at once. Default 32; 2 where files are read whole, so that memory stays bounded. */
+  /** Files worked on at once. Default 32. */
   concurrency?: number;
   /** File names remembered between two looks at the folder. Default 16,384. */
   keepNames?: number;
@@ -54,9 +54,8 @@ const scanGapMs = 250;
  * claims the file and stands in its name until the mail is durable.
  */
 export function openFolderGateway(options: FolderGatewayOptions): FolderGateway {
-  const { gateway, log, leaseMs = 30_000, unfinishedMs = 60_000, keepNames = 16_384 } = options;
+  const { gateway, log, leaseMs = 30_000, unfinishedMs = 60_000, keepNames = 16_384, concurrency = 32 } = options;
   const foreign = isFileDialect(gateway.mode) ? fileDialects[gateway.mode] : undefined;
-  const { concurrency = foreign === undefined ? 32 : 2 } = options;
   const now = () => performance.now();
   const layout = layoutOf(options.folder);
   const settleMs = Math.min(gateway.pollEveryMs, longestSettleMs);

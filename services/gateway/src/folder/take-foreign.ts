@@ -1,5 +1,6 @@
 import {
   bundle,
+  byteGate,
   type Entry,
   type EntryRecipient,
   type FileDialect,
@@ -37,6 +38,21 @@ export interface TakeForeignOptions {
  * One bad message does not sink the others: it is left out and told, as a bad recipient is.
  */
 export async function takeForeign(file: OpenedFile, claimed: Claimed, options: TakeForeignOptions): Promise<Taken> {
+  const dialect: FileDialect = fileDialects[options.gateway.mode];
+  // How large the files are that it will name is not known yet.
+  const leave = await inHand.enter(dialect.hasFilesBeside === true ? mostBytesInHand / 2 : file.status.size);
+  try {
+    return await takeWhole(file, dialect, claimed, options);
+  } finally {
+    leave();
+  }
+}
+
+const mostBytesInHand = 32 * 1_048_576;
+/** Of all folders of the process. */
+const inHand = byteGate(mostBytesInHand);
+
+async function takeWhole(file: OpenedFile, dialect: FileDialect, claimed: Claimed, options: TakeForeignOptions): Promise<Taken> {
   const snapshot = options.organization.current();
   const { limits } = snapshot.settings;
   if (file.status.size > limits.messageBytes) {
@@ -46,7 +62,6 @@ export async function takeForeign(file: OpenedFile, claimed: Claimed, options: T
   for await (const chunk of chunksFrom(file, file.head.length)) parts.push(chunk);
   if (!(await isUnchanged(file))) return { kind: 'wait', reason: stillWritten };
   const bytes = Buffer.concat(parts);
-  const dialect: FileDialect = fileDialects[options.gateway.mode];
   const taken = await takeMessages(bytes, dialect, claimed, options);
   const told = taken.kind === 'bad' ? taken.refusal : taken.kind === 'accepted' ? someLeftOut(taken.leftOut) : undefined;
   const answer = told === undefined ? undefined : dialect.answer?.(bytes, { code: told.code, reason: told.message });

@@ -38,8 +38,6 @@ async function translateFile(
   mail: ForeignMessage,
   { addresses, organization, directory }: DialectDeps,
 ): Promise<Translation> {
-  const bytes: Buffer[] = [];
-  for await (const chunk of store.read(mail.content.ref)) bytes.push(Buffer.from(chunk));
   const known = new Map<string, string>();
   const mapper = addressMapper({ organization, directory });
   const prepare = async (asked: readonly string[]): Promise<void> => {
@@ -48,7 +46,7 @@ async function translateFile(
     for (const [given, { address }] of mapped.value) known.set(given, address);
   };
   const internet = (address: string): string => known.get(address) ?? internetAddress(address, organization).address;
-  const made = await dialect.translate(Buffer.concat(bytes), {
+  const made = await dialect.translate(await readAll(store, mail.content.ref), {
     rootId: mail.rootId,
     at: mail.origin.at,
     hostname: organization.hostname,
@@ -92,6 +90,13 @@ async function translateFile(
     recipients,
     header,
   };
+}
+
+/** In a function of its own, so that the pieces are gone when the whole is worked on. */
+async function readAll(store: Pick<ContentStore, 'read'>, ref: string): Promise<Buffer> {
+  const bytes: Buffer[] = [];
+  for await (const chunk of store.read(ref)) bytes.push(Buffer.from(chunk));
+  return Buffer.concat(bytes);
 }
 
 /** What a file says in our name is nobody's word (S6). */

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { type FileDialect, fileDialects, isFileDialect } from '../src/index.ts';
+import { outcome } from './bad-input-outcome.ts';
+import { context } from './dialect-support.ts';
+
+// One file, in a process whose memory and time are looked at. `whole` is the way of bad input; `read` and `translate` are what the two
+// services do with a good one.
+const [name = '', what = '', file = ''] = process.argv.slice(2);
+if (!isFileDialect(name)) throw new Error(`no dialect ${name}`);
+const dialect: FileDialect = fileDialects[name];
+const before = process.cpuUsage();
+const bytes = readFileSync(file);
+
+let ends: string;
+if (what === 'whole') {
+  ends = await outcome(dialect, bytes);
+} else if (what === 'read') {
+  ends = dialect.read(bytes, { recipientsPerMessage: 1_000, messageBytes: 100_000_000 }).kind;
+} else {
+  const made = await dialect.translate(bytes, context);
+  ends = made.kind === 'message' ? `message of ${made.parts.reduce((sum, part) => sum + part.length, 0)}` : made.reason;
+}
+const used = process.cpuUsage(before);
+process.stdout.write(
+  JSON.stringify({
+    ends: ends.slice(0, 2_000),
+    cpuMs: (used.user + used.system) / 1_000,
+    memoryMb: process.resourceUsage().maxRSS / 1_024,
+  }),
+);
