@@ -35,7 +35,7 @@ describe('hard cases of our own, on Samba as Active Directory', () => {
     samba = await startSamba(path.join(folder, 'samba.ldif'));
     const env = { LDAP_BIND_DN: samba.reader.name, LDAP_PASSWORD: samba.reader.password, LDAP_CA_FILE: samba.ca };
     directory = await openDirectory(`ldaps://${samba.host}`, { env });
-  });
+  }, 180_000);
   afterAll(async () => {
     await directory?.close();
     await samba?.stop();

@@ -26,7 +26,7 @@ describe('an organization of hard cases, on Samba as Active Directory', () => {
   beforeAll(async () => {
     samba = await startSamba(fixture('hard-cases-samba.ldif'));
     directory = await openDirectory(`ldaps://${samba.host}`, { env: { ...env(), ...asReader() } }); // who may read, and nothing else
-  });
+  }, 180_000);
   afterAll(async () => {
     await directory?.close();
     await samba?.stop();

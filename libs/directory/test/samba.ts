@@ -137,11 +137,11 @@ dsdb:schema update allowed = yes
   return { host, administrator, password, reader, ca: `${dir}/ca.crt`, process: server, modify, stop };
 }
 
-/** A loopback address on which nobody has an LDAP port. */
+/** A loopback address on which nobody has an LDAP port. Two that start at the same time see none of each other, and begin apart. */
 async function freeLoopback(): Promise<string> {
   const taken = new Set(Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)));
-  for (let last = 20; last < 250; last += 1) {
-    const host = `127.0.0.${last}`;
+  for (let tried = 0; tried < 230; tried += 1) {
+    const host = `127.0.0.${20 + ((process.pid + tried) % 230)}`;
     const ports = await Promise.all([389, 636, 3268, 3269, 88].map((port) => accepts(port, host)));
     if (!taken.has(host) && ports.every((is) => !is)) return host;
   }
