@@ -97,7 +97,7 @@ function failed(recipient: Recipient, fate: Extract<Settled, { kind: 'refused' }
  * The next hop promises no reports, so this is the last that can be said of it (RFC 3461 §5.2.2); or the sender wants to hear of each
  * hand-over (RFC 2852 §4, trace).
  */
-function isTold(mail: RoutedMail, recipient: Recipient, { dsn }: Extract<Settled, { kind: 'accepted' }>): boolean {
+function isTold(mail: OutgoingMail, recipient: Recipient, { dsn }: Extract<Settled, { kind: 'accepted' }>): boolean {
   if (mail.deliverBy?.trace === true && recipient.notify !== 'never') return true;
   return !dsn && wantsSuccess(recipient);
 }
