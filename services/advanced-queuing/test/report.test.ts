@@ -464,3 +464,17 @@ describe('wishes of the mail it is about', () => {
     expect(usual.text).toContain('Your message is enclosed.');
   });
 });
+
+test('hook report: a report that is rejected is not made, and the failure counts all the same', async () => {
+  const points: string[] = [];
+  const hooks: ReportDeps['hooks'] = {
+    run: async (point) => {
+      points.push(point);
+      return { kind: 'reject', status: '5.7.1', reason: 'not told' };
+    },
+  };
+  const { run, ledger } = stage({ hooks });
+  expect(mails(await run(reportOf([{ address: ada }])))).toEqual([]);
+  expect(points).toEqual(['report']);
+  expect(await ledger.counts()).toEqual({ failed: 1 });
+});
