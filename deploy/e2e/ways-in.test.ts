@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { existsSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -5,9 +6,11 @@ import { waitFor } from '@mailrail/testing';
 import { letter, sendOne, SmtpSender } from './src/smtp-sender.ts';
 import { startSystem, type System } from './src/system.ts';
 
+const signingKey = 'key-of-this-test-alone';
 let system: System;
 beforeAll(async () => {
-  system = await startSystem();
+  const webhook = `{ name: mailgun, kind: mailgun, signingKey: ${signingKey} }`;
+  system = await startSystem({ env: { HTTP_ACCESS: `{ webhooks: [${webhook}] }` } });
 }, 120_000);
 afterAll(async () => system.close(), 60_000);
 const delivered = (id: string, files: () => string[] = () => system.mailbox('ada@corp.example')) =>
@@ -71,6 +74,72 @@ describe('HTTP', () => {
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
     expect(await answer.json()).toMatchObject({ status, title: expect.any(String) });
+  });
+  test('built from JSON: in one mailbox, at the sink, refused; and what became of each can be asked', async () => {
+    const answer = await fetch(`${system.first.http}/v1/messages:compose`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${system.first.apiKey}` },
+      body: JSON.stringify({
+        from: 'Ada <ada@corp.example>',
+        to: ['ada@corp.example', 'x@elsewhere.example', 'nobody-here@corp.example'],
+        bcc: 'dmitri@corp.example',
+        subject: 'Größe',
+        text: 'composed',
+        attachments: [{ name: 'Maße.txt', content: 'YQ==' }],
+        headers: { 'X-Way': 'composed-in-e2e' },
+      }),
+    });
+    expect(answer.status).toBe(202);
+    const { id } = (await answer.json()) as { id: string };
+    const text = await delivered('composed-in-e2e');
+    expect(text).toContain('Subject: =?UTF-8?');
+    expect(text).not.toMatch(/dmitri/);
+    await delivered('composed-in-e2e', () => system.mailbox('dmitri@corp.example'));
+    await delivered('composed-in-e2e', () => system.sink());
+    const ended = await waitFor(
+      async () => {
+        const headers = { authorization: `Bearer ${system.first.apiKey}` };
+        const status = (await (await fetch(`${system.first.http}/v1/messages/${id}`, { headers })).json()) as { state: string };
+        return status.state === 'ended' ? status : undefined;
+      },
+      { what: 'every recipient ended', timeoutMs: 40_000 },
+    );
+    expect(ended).toMatchObject({
+      recipients: 4,
+      to: [
+        { address: 'ada@corp.example', state: 'delivered' },
+        { address: 'x@elsewhere.example', state: 'handed-over' },
+        { address: 'nobody-here@corp.example', state: 'failed', status: '5.1.1' },
+        { address: 'dmitri@corp.example', state: 'delivered' },
+      ],
+    });
+  });
+  test('a request that is repeated under its key is one message', async () => {
+    const repeat = () => post('?from=zoe%40elsewhere.example&to=ben%40corp.example', letter('keyed'), { 'idempotency-key': 'e2e-1' });
+    const answers = [await (await repeat()).json(), await (await repeat()).json()];
+    expect(answers[1]).toEqual(answers[0]);
+    const other = await post('?from=zoe%40elsewhere.example&to=ben%40corp.example', letter('after-it'), { 'idempotency-key': 'e2e-2' });
+    expect(other.status).toBe(202);
+    await delivered('<after-it@', () => system.mailbox('ben@corp.example'));
+    await delivered('<keyed@', () => system.mailbox('ben@corp.example'));
+    const texts = await Promise.all(system.mailbox('ben@corp.example').map((file) => system.read(file)));
+    expect(texts.filter((text) => text.includes('<keyed@'))).toHaveLength(1);
+  });
+  test('a webhook: in the mailbox, from outside', async () => {
+    const timestamp = String(Math.floor(Date.now() / 1_000));
+    const form = new FormData();
+    const fields = {
+      timestamp,
+      token: 'e2e-token',
+      signature: createHmac('sha256', signingKey).update(`${timestamp}e2e-token`).digest('hex'),
+      sender: 'zoe@elsewhere.example',
+      recipient: 'ada@corp.example',
+      'body-mime': letter('by-webhook'),
+    };
+    for (const [name, value] of Object.entries(fields)) form.set(name, value);
+    const answer = await fetch(`${system.first.http}/v1/webhooks/mailgun/mime`, { method: 'POST', body: form });
+    expect(answer.status).toBe(200);
+    expect(await delivered('<by-webhook@')).toMatch(/^Return-Path: <zoe@elsewhere\.example>/);
   });
   test('described by OpenAPI', async () => {
     const answer = await fetch(`${system.first.http}/openapi.json`);

@@ -24,10 +24,10 @@ afterAll(async () => {
   rmSync(data, { recursive: true });
 }, 60_000);
 
-/** A client of the submission listener that has said who it is. */
+/** A client of the submission listener, inside TLS, that has said who it is. */
 async function submitter(): Promise<SmtpSender> {
-  const { url, user, password } = system.first.submission;
-  const { sender } = await SmtpSender.open(url);
+  const { user, password } = system.first.submission;
+  const { sender } = await SmtpSender.open(system.first.submissions);
   await sender.say('EHLO client.corp.example');
   await sender.say(`AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`);
   return sender;
@@ -72,16 +72,28 @@ test('a held mail waits on the ladder, says so in the console, outlives a restar
   expect(system.mailbox('ben@corp.example')).toHaveLength(1);
 }, 120_000);
 
-test('to be returned unless in time: the next system would not keep it, so it comes back at once, with 5.3.3', async () => {
+test('to be returned unless in time: the next system would not keep it, so it comes back at once, with 5.4.7', async () => {
   expect(await submit('by-return', 'x@remote.example', ' BY=600;R')).toMatchObject({ code: 250 });
   const report = await inMailbox('ada@corp.example', '<by-return@');
-  expect(report).toMatch(/^Status: 5\.3\.3\r$/m);
+  expect(report).toMatch(/^Status: 5\.4\.7\r$/m);
   expect(await found(system.sink(), '<by-return@')).toBeUndefined();
 }, 60_000);
 
 test('to be returned unless in time, to a mailbox here: delivered', async () => {
   expect(await submit('by-here', 'chloe@corp.example', ' BY=600;R MT-PRIORITY=6')).toMatchObject({ code: 250 });
   await inMailbox('chloe@corp.example', '<by-here@');
+}, 60_000);
+
+test('TLS required all the way: the next system does not promise it, so it comes back, the header alone, with 5.7.30', async () => {
+  const sender = await submitter();
+  const message = letter('safe', {}, 'For your eyes only.');
+  const mail = { from: 'ada@corp.example', to: ['x@remote.example'], message, mailParameters: ' REQUIRETLS RET=FULL' };
+  expect(await sender.mail(mail)).toMatchObject({ code: 250 });
+  await sender.quit();
+  const report = await inMailbox('ada@corp.example', '<safe@');
+  expect(report).toMatch(/^Status: 5\.7\.30\r$/m);
+  expect(report).not.toContain('For your eyes only.');
+  expect(await found(system.sink(), '<safe@')).toBeUndefined();
 }, 60_000);
 
 test('a binary message: untouched into a mailbox, converted for a system without BINARYMIME', async () => {

@@ -43,15 +43,18 @@ const answers = (command, args, timeout) => spawnSync(command, args, { stdio: 'i
 /** `amqp://user:secret@host` without the secret. */
 const shown = (url) => url.replace(/\/\/[^@/]*@/, '//');
 
-function reachable(url, port) {
+/** Whether one of the hosts of `scheme://user:password@host:port,host2:port/rest` takes connections. */
+async function reachable(url, port) {
+  const hosts = /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/?#]*@)?([^/?#]+)/i.exec(url)?.[1]?.split(',') ?? [];
+  for (const host of hosts) if (await takesConnections(host.trim(), port)) return true;
+  return false;
+}
+
+function takesConnections(host, usualPort) {
   return new Promise((resolve) => {
-    let parsed;
-    try {
-      parsed = new URL(url);
-    } catch {
-      return resolve(false);
-    }
-    const socket = connect(Number(parsed.port || port), parsed.hostname.replace(/^\[|\]$/g, ''));
+    const [, name = '', port] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(host) ?? [];
+    if (name === '' || Number(port ?? 0) > 65_535) return resolve(false);
+    const socket = connect(Number(port ?? usualPort), name.replace(/^\[|\]$/g, ''));
     const end = (value) => {
       socket.destroy();
       resolve(value);

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { benchPeople } from '../src/people.ts';
 import { mainCf, masterCf, tables } from '../src/postfix/configuration.ts';
-import { libraryPackages } from '../src/postfix/package.ts';
+import { libraryPackages } from '@mailrail/testing';
 
 const tree = {
   root: '/t',

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 export interface Reply {
   code: number;
@@ -45,10 +46,11 @@ export class SmtpSender {
     socket.on('close', () => over('connection closed'));
   }
 
-  /** Connects and reads the banner. @throws NoReply when nobody listens, or hangs up without a word. */
+  /** Connects (`smtps:` inside TLS, whatever the certificate) and reads the banner. @throws NoReply when nobody listens, or hangs up without a word. */
   static async open(url: string): Promise<{ sender: SmtpSender; banner: Reply }> {
-    const { hostname, port } = new URL(url);
-    const socket = connect(Number(port), hostname);
+    const { hostname, port, protocol } = new URL(url);
+    const to = { host: hostname, port: Number(port) };
+    const socket = protocol === 'smtps:' ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to);
     const sender = new SmtpSender(socket);
     return { sender, banner: await sender.reply() };
   }

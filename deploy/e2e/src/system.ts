@@ -18,6 +18,7 @@ export interface Endpoints {
   smtp: string;
   http: string;
   submission: { url: string; user: string; password: string };
+  submissions: string;
   apiKey: string;
   in: string;
   maildir: string;

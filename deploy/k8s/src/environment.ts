@@ -50,6 +50,7 @@ const listeners: readonly EnvironmentEntry[] = [
   { name: 'HTTP_HOST', value: '0.0.0.0' },
   { name: 'HTTP_PORT', value: String(ports.http) },
   fromSecret('API_KEY', secrets.gateway, 'api-key'),
+  { name: 'HTTP_ACCESS', valueFrom: { secretKeyRef: { name: secrets.gateway, key: 'http-access', optional: true } } },
   { name: 'IN_DIR', value: paths.in },
 ];
 

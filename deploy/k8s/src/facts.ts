@@ -17,7 +17,7 @@ export const servicePorts = { smtp: 25, lmtp: 24, submission: 587, submissions: 
 export const secrets = {
   broker: 'mailrail-broker', // username, password
   redis: 'mailrail-redis', // password
-  gateway: 'mailrail-gateway', // api-key, submission-user, submission-password
+  gateway: 'mailrail-gateway', // api-key, submission-user, submission-password, perhaps http-access
   site: 'mailrail-site', // secret
   tls: 'mailrail-tls', // tls.crt, tls.key: made by hand, or by cert-manager
   content: 'mailrail-content', // access-key-id, secret-access-key of the bucket

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { codeOf, reasonOf } from './error-code.ts';
@@ -66,7 +66,13 @@ export async function secretsOf(dir: string): Promise<Secrets> {
  * changed.
  */
 export async function ownOrDefault(given: string | undefined, own: string, original: string): Promise<string> {
-  if (given !== undefined) return given;
+  if (given !== undefined) {
+    if (given.includes('://')) return given; // directory servers are asked by who needs them
+    await access(given, constants.R_OK).catch((error: unknown) => {
+      throw new Error(`${given}: ${reasonOf(error)}`);
+    });
+    return given;
+  }
   await copyFile(original, own, constants.COPYFILE_EXCL).catch((error: unknown) => {
     if (codeOf(error) !== 'EEXIST') throw error;
   });

@@ -6,6 +6,7 @@ import { declareTopology, moveReplaced, topologyOf } from '@mailrail/topology';
 import { openDataDirectory, ownOrDefault, secretsOf } from './data-directory.ts';
 import { type Endpoints, removeEndpoints, writeEndpoints } from './endpoints.ts';
 import { reasonOf } from './error-code.ts';
+import { checkGivenBrokers } from './given-brokers.ts';
 import { lineEnvironment, stageEnvironment } from './line-environment.ts';
 import { lockDirectory } from './lock.ts';
 import { type LogFile, openLogFile } from './log-file.ts';
@@ -102,6 +103,10 @@ async function startOnce(options: LineOptions): Promise<Line> {
     });
     undo.push(brokers.close);
     signal.throwIfAborted();
+    await checkGivenBrokers({
+      amqpUrl: brokers.from.rabbitmq === 'url' ? brokers.amqpUrl : undefined,
+      redisUrl: brokers.from.redis === 'url' ? brokers.redisUrl : undefined,
+    });
     say(`RabbitMQ (${brokers.from.rabbitmq}) and Redis (${brokers.from.redis}) answer; declaring queues`);
     const managementUrl = brokers.managementUrl || (await managementBeside(brokers.amqpUrl));
     const topology = topologyOf(organization.settings.connectors);
@@ -235,7 +240,8 @@ async function untilReady(running: readonly Supervised[], logs: string, signal: 
       const what = hopeless === undefined ? `is not ready after ${readyWithinMs / 1_000} s` : 'does not start';
       const file = logPath(logs, failed.name);
       const log = await lastLines(file, 12);
-      const [, taken] = /EADDRINUSE: address already in use [^"]*?:(\d+)/.exec(log) ?? [];
+      // Where all stages are one process, others have written since.
+      const [, taken] = /EADDRINUSE: address already in use [^"]*?:(\d+)/.exec(await lastLines(file, 500)) ?? [];
       if (taken !== undefined)
         throw new PortTaken(`another program took port ${taken} while ${failed.name} started; ${file} ends with:\n${log}`);
       throw new Error(`${failed.name} ${what}; ${file} ends with:\n${log}`);

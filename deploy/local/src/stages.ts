@@ -15,8 +15,10 @@ const module = (service: string) => path.join(repository, 'services', service, '
 /**
  * What Node itself is told for a stage. A pod is held by its limit; here Node would take what a large machine has. The categorizer,
  * which leaves much behind while it walks a large group, is told to clean up earlier: half the memory for a third more time there.
+ * The gateway, too: with 200 sessions 177 MB instead of 250, for no more time that could be measured.
  */
 export function nodeOptionsOf({ name }: Stage): string[] {
+  if (name === 'gateway') return ['--max-semi-space-size=8'];
   return name === 'categorizer' ? ['--max-semi-space-size=8', '--max-old-space-size=192'] : [];
 }
 

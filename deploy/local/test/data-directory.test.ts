@@ -46,7 +46,9 @@ test('the default is copied once and then belongs to the person', async () => {
   await writeFile(own, 'changed');
   expect(await ownOrDefault(undefined, own, original)).toBe(own);
   expect(await readFile(own, 'utf8')).toBe('changed');
-  expect(await ownOrDefault('/given', own, original)).toBe('/given');
+  expect(await ownOrDefault(original, own, original)).toBe(original);
+  expect(await ownOrDefault('ldap://127.0.0.1:1', own, original)).toBe('ldap://127.0.0.1:1');
+  await expect(ownOrDefault('/given', own, original)).rejects.toThrow('/given: there is no such file');
 });
 
 describe('endpoints.json', () => {

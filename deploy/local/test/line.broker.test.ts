@@ -12,6 +12,7 @@ import { balance, redisLedger } from '@mailrail/ledger';
 import { silentLog } from '@mailrail/telemetry';
 import { commandLine, freshVhost, redisForTests, type TestRedis, type Vhost, waitFor } from '@mailrail/testing';
 import { type Endpoints, type Line, readEndpoints, startLine } from '../src/index.ts';
+import { checkGivenBrokers } from '../src/given-brokers.ts';
 import { lockDirectory } from '../src/lock.ts';
 import { plainScreen } from '../src/tour/screen.ts';
 import { differences, runTour } from '../src/tour/tour.ts';
@@ -180,16 +181,54 @@ test('a port that another program takes while the stages start is replaced', asy
     const { smtp } = JSON.parse(readFileSync(path.join(dir, 'ports.json'), 'utf8'));
     thief.listen(smtp, '127.0.0.1');
   };
-  const line = await start('one', [], steal);
+  let line: Line | undefined;
   try {
+    line = await start('one', [], steal);
     const { port } = thief.address() as AddressInfo; // a TCP server's
     expect(heard).toContainEqual(expect.stringContaining(`another program took port ${port}`));
     expect(new URL(line.endpoints().smtp).port).not.toBe(String(port));
   } finally {
-    await line.stop();
+    await line?.stop();
     thief.close();
   }
 }, 120_000);
+
+test('servers that were named and do not let us in stop the start with the variable and the reason', async () => {
+  const refusing = createServer((socket) => {
+    socket.on('data', (bytes: Buffer) => {
+      const commands = bytes.toString('latin1').match(/\*\d+\r\n/g) ?? [];
+      socket.write('-WRONGPASS invalid username-password pair or user is disabled.\r\n'.repeat(commands.length));
+    });
+    socket.on('error', () => {});
+  }).listen(0, '127.0.0.1');
+  await once(refusing, 'listening');
+  const { port } = refusing.address() as AddressInfo; // a TCP server's
+  const wrong: [string, NodeJS.ProcessEnv, RegExp][] = [
+    [
+      'a wrong password',
+      { AMQP_URL: vhost.amqpUrl.replace(/:[^:@/]*@/, ':wrong@') },
+      /^AMQP_URL: amqp:\/\/[^@]*: the broker refuses the login of /,
+    ],
+    ['no such virtual host', { AMQP_URL: `${vhost.amqpUrl}-none` }, /^AMQP_URL: .*does not let \S+ into this virtual host/],
+    [
+      'another server',
+      { REDIS_URL: vhost.amqpUrl.replace(/^amqp:/, 'redis:').replace(/\/[^/@]*$/, '') },
+      /^REDIS_URL: .*does not speak Redis/,
+    ],
+    ['a Redis that refuses', { REDIS_URL: `redis://:wrong@127.0.0.1:${port}` }, /^REDIS_URL: redis:\/\/[^@]*: it refuses the login: /],
+  ];
+  try {
+    for (const [, given, reason] of wrong) {
+      const { AMQP_URL, REDIS_URL } = { ...env, ...given };
+      const check = checkGivenBrokers({ amqpUrl: AMQP_URL, redisUrl: REDIS_URL });
+      await expect(check).rejects.toThrow(reason);
+      await expect(check).rejects.not.toThrow('wrong@');
+    }
+    await checkGivenBrokers({ amqpUrl: vhost.amqpUrl, redisUrl: redis.redisUrl });
+  } finally {
+    refusing.close();
+  }
+}, 60_000);
 
 test('a wrong organization file stops the start with its mistakes, and leaves nothing running', async () => {
   const file = path.join(import.meta.dirname, '..', 'package.json');

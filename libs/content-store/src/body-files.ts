@@ -14,12 +14,18 @@ export interface TemporaryFile {
   readonly path: string;
   /** Closes and removes it; harmless when repeated, and whatever the disk says. */
   discard(): void;
+  /** Closes it and leaves it where it is. */
+  keep(): void;
 }
 
 /** Writing of stored forms. Throws the system's errors; what is not finished leaves at most a temporary file. */
 export interface BodyFiles {
   create(): TemporaryFile;
   createLater(): Promise<TemporaryFile>;
+  /** A file under a body’s own name. @returns undefined when it has one already, or its folder is not there yet. */
+  createNamed(place: Place): Promise<TemporaryFile | undefined>;
+  /** Makes the name of a body durable. */
+  flushName(place: Place): Promise<void>;
   /** Makes the folder a body will lie in, while its bytes are still on their way to the disk. */
   prepare(place: Place): void;
   /** Gives flushed bytes their final name if it is free, else tells whose bytes have it (R5). Durable when it resolves. */
@@ -52,6 +58,11 @@ export function bodyFiles(folders: StoreFolders, files: StoredFiles, disk: Disk,
         if (there) tolerating(() => disk.unlink(path), 'ENOENT', 'EIO', 'EROFS', 'EACCES');
         there = false;
       },
+      keep() {
+        there = false;
+        if (open) tolerating(() => disk.close(fd), 'EIO', 'ENOSPC', 'EDQUOT');
+        open = false;
+      },
     };
   };
 
@@ -72,21 +83,37 @@ export function bodyFiles(folders: StoreFolders, files: StoredFiles, disk: Disk,
     }
   };
 
+  async function flushName(place: Place): Promise<void> {
+    const made = folders.ready(place.folder);
+    const flushed = flush(folders.pathOf(place.folder));
+    if (made === undefined) await flushed;
+    else await Promise.all([flushed, made]);
+  }
+
   return {
     create: () => temporary(`${folders.temporary}/`),
     async createLater() {
       const path = nextPath(`${folders.temporary}/`);
       return temporaryFile(path, await disk.createLater(path, bodyMode));
     },
+    async createNamed(place) {
+      const path = `${folders.pathOf(place.folder)}/${place.ref}`;
+      void folders.ready(place.folder)?.catch(() => {}); // heard of when the name is flushed
+      try {
+        return temporaryFile(path, await disk.createLater(path, bodyMode));
+      } catch (error) {
+        const code = systemCode(error);
+        if (code === 'EEXIST' || code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+    flushName,
     prepare: (place) => void folders.ready(place.folder)?.catch(() => {}), // heard of when the body is published
     async publish(file, place, figures) {
       const mine = linkBody(file.path, place);
       // The temporary name goes before the body is announced: a later unlink would change its time of delivery (ctime).
       file.discard();
-      const made = folders.ready(place.folder);
-      const flushed = flush(folders.pathOf(place.folder));
-      if (made === undefined) await flushed;
-      else await Promise.all([flushed, made]);
+      await flushName(place);
       if (mine) return { ref: place.ref, ...figures, existed: false };
       return { ref: place.ref, ...(await files.digest(place.ref)), existed: true };
     },

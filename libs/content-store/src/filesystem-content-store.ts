@@ -1,5 +1,5 @@
 import { bodyFiles } from './body-files.ts';
-import { contentWriter, putBytes } from './content-writer.ts';
+import { contentWriter, putBytes, putFresh } from './content-writer.ts';
 import { type Disk, realDisk, tolerating, writeAll } from './disk.ts';
 import { folderFlusher } from './folder-flush.ts';
 import { placeOfKey, placeOfRef } from './layout.ts';
@@ -23,7 +23,7 @@ export interface FilesystemContentStoreOptions {
 /**
  * Bodies as files: `<directory>/<yyyy-mm-dd>T<hh>/<mm>/<rootId>.<form>` by the time in the identity, `derived/<xx>/...` for one without.
  * A minute's folder is flushed once for all who wait for it, and swept whole. Written under a temporary name, flushed, then linked:
- * a crash leaves temporary files and nothing else.
+ * a crash leaves temporary files, and of a `fresh` body, which has its own name from the start, perhaps a part that nobody asks for.
  *
  * @throws ContentStoreError `unavailable` when the folder cannot be made.
  */
@@ -42,7 +42,7 @@ export function filesystemContentStore({
 
   return {
     writer: (key) => contentWriter(bodies, disk, placeOfKey(key)),
-    put: async (key, bytes) => putBytes(bodies, disk, placeOfKey(key), bytes),
+    put: async (key, bytes, { fresh = false } = {}) => (fresh ? putFresh : putBytes)(bodies, disk, placeOfKey(key), bytes),
     read: (ref, range = {}) => files.stream(ref, range),
     head: async (ref, maxBytes) => files.head(ref, maxBytes),
     size: async (ref) => files.size(ref),

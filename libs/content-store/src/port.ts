@@ -33,8 +33,14 @@ export interface ContentWriter {
  */
 export interface ContentStore {
   writer(key: { rootId: string; form: string }): ContentWriter;
-  /** For bodies that are in memory anyway (up to some 100 KB): one call, the cheapest path. */
-  put(key: { rootId: string; form: string }, bytes: readonly Uint8Array[]): Promise<Stored>;
+  /**
+   * For bodies that are in memory anyway (up to some 100 KB): one call, the cheapest path.
+   *
+   * @param options `fresh` promises that the identity was made for this call: nobody else puts it, nobody knows of it before this
+   *        resolves, and after a failure or a crash it is never used again. A store may then take a shorter way; what R5 says of a
+   *        second put is empty.
+   */
+  put(key: { rootId: string; form: string }, bytes: readonly Uint8Array[], options?: { fresh?: boolean }): Promise<Stored>;
   /** @throws through the stream: ContentStoreError. `start` inclusive, `end` exclusive. */
   read(ref: string, range?: { start?: number; end?: number }): Readable;
   /** The first bytes, at most `maxBytes` (the header block). @throws ContentStoreError */

@@ -57,6 +57,14 @@ export function contentStoreSuite(name: string, open: () => OpenStore): void {
       expect(await store.verify(stored.ref)).toEqual({ sizeBytes: 21, sha256: stored.sha256 });
     });
 
+    withStore('what nobody knows of yet is stored like everything else', async ({ store }) => {
+      const key = { rootId: idAt(Date.now()), form: 'internet' };
+      const stored = await store.put(key, [Buffer.from('Return-Path: <>\r\n'), Buffer.from('body')], { fresh: true });
+      expect(stored).toMatchObject({ sizeBytes: 21, sha256: sha256('Return-Path: <>\r\nbody'), existed: false });
+      expect(await textOf(store, stored.ref)).toBe('Return-Path: <>\r\nbody');
+      expect(await store.put(key, bytes('other'))).toEqual({ ...stored, existed: true });
+    });
+
     withStore('an empty body is a body', async ({ store }) => {
       const { ref, sizeBytes } = await store.put({ rootId: idAt(Date.now()), form: 'internet' }, []);
       expect([sizeBytes, await textOf(store, ref), await store.size(ref)]).toEqual([0, '', 0]);

@@ -179,6 +179,89 @@ describe('durability', () => {
     expect(flushes).toBeLessThan(60);
   });
 
+  describe('under an identity nobody knows yet', () => {
+    const fresh = { fresh: true };
+
+    test('under its own name at once; bytes and name are both on the disk before anybody is told', async () => {
+      const { disk, steps, openIn } = tracing();
+      const { store, directory } = openStore({ disk });
+      openIn(directory);
+      await store.put(keyAt(march), bytes('x'), fresh); // makes the folder
+      steps.length = 0;
+      const { ref } = await store.put(keyAt(march), bytes('body'), fresh);
+      expect(steps.sort()).toEqual(['flushed 2026-03-01T09/41', `flushed 2026-03-01T09/41/${ref}`]);
+      expect(await textOf(store, ref)).toBe('body');
+      const { mode, nlink } = fs.statSync(store.filePath(ref) ?? '');
+      expect([mode & 0o777, nlink]).toEqual([0o440, 1]);
+    });
+
+    test.each(['flushData', 'flush'] as const)('%s takes its time: nobody is told before', async (slow) => {
+      const gate = Promise.withResolvers<void>();
+      const begun = Promise.withResolvers<void>();
+      const disk = diskWith({});
+      const { store } = openStore({ disk });
+      await store.put(keyAt(march), bytes('x'));
+      disk[slow] = async (fd) => {
+        begun.resolve();
+        await gate.promise;
+        return realDisk[slow](fd);
+      };
+      let told = false;
+      const put = store.put(keyAt(march), bytes('y'), fresh).then((stored) => {
+        told = true;
+        return stored;
+      });
+      await begun.promise;
+      for (let turn = 0; turn < 50; turn++) await setImmediate();
+      expect(told).toBe(false);
+      gate.resolve();
+      expect(await put).toMatchObject({ existed: false, sizeBytes: 1 });
+    });
+
+    test.each([
+      { name: 'the write', faults: { write: failsWith('ENOSPC') }, code: 'ENOSPC' },
+      { name: 'the flush of the bytes', faults: { flushData: rejectsWith('EIO') }, code: 'EIO' },
+      { name: 'the flush of the folder', faults: { flush: rejectsWith('EIO') }, code: 'EIO' },
+      { name: 'making the file', faults: { createLater: rejectsWith('EMFILE') }, code: 'EMFILE' },
+    ])('$name fails: unavailable, and nothing is left', async ({ faults, code }) => {
+      const disk = diskWith({});
+      const { store, directory } = openStore({ disk });
+      const { ref } = await store.put(keyAt(march), bytes('x'));
+      Object.assign(disk, faults);
+      await expect(store.put(keyAt(march), bytes('y'), fresh)).rejects.toMatchObject({
+        code: 'unavailable',
+        message: `storing a body: ${code}`,
+      });
+      expect(everyFile(directory)).toEqual([`2026-03-01T09/41/${ref}`]);
+    });
+
+    test('an identity that was used before is not written over', async () => {
+      const { store } = openStore();
+      const key = keyAt(march);
+      const { ref } = await store.put(key, bytes('first'));
+      expect(await store.put(key, bytes('second'), fresh)).toMatchObject({ ref, existed: true, sizeBytes: 5 });
+      expect(await textOf(store, ref)).toBe('first');
+    });
+
+    test('a crash between the two leaves what a sweep takes with its minute', async () => {
+      const written = Promise.withResolvers<void>();
+      const disk = diskWith({
+        flushData: () => {
+          written.resolve();
+          return new Promise<never>(() => {});
+        },
+      });
+      const { store, directory } = openStore({ disk });
+      void store.put(keyAt(march), bytes('half'), fresh);
+      await written.promise;
+      const [left = ''] = everyFile(directory);
+      setTime(`${directory}/${left}`, march);
+      const another = openStore({ directory }).store;
+      expect(await another.sweep(march + day)).toBe(1);
+      expect(everyFile(directory)).toEqual([]);
+    });
+  });
+
   test('a crash before the name leaves a temporary file, and the sweep takes it when it is old', async () => {
     const { store, directory } = openStore({ temporaryMaxAgeMs: 60_000 });
     const writer = store.writer(keyAt());

@@ -16,10 +16,10 @@ export type Kind = 'a' | 'd';
 
 export interface CacheTiers {
   /** In this process. Stale knowledge is given too; a stale "nobody" is no knowledge. */
-  inProcess(kind: Kind, key: string): Known | undefined;
+  inProcess(key: string): Known | undefined;
   /** Which data what is learned now belongs to; what was asked before a flush must not be kept after it. */
   era(): string;
-  keepInProcess(kind: Kind, key: string, entries: Entry[], era: string): void;
+  keepInProcess(key: string, entries: Entry[], era: string): void;
   /** In the shared store, in the order of `keys`; `undefined` for unknown, and for all when the store is away. */
   shared(kind: Kind, keys: readonly string[]): Promise<(Known | undefined)[]>;
   /** Not waited for: a cache that is away costs the next one a question. */
@@ -61,6 +61,7 @@ export function cacheTiers(store: CacheStore | undefined, options: TierOptions):
   const { log, now, sourceVersion, random = Math.random, prefix = 'dir:' } = options;
   const { freshMs = 600_000, freshGroupMs = 300_000, staleMs = 86_400_000, negativeMs = 60_000 } = options;
   const { processMs = 5_000, processEntries = 50_000, circuitMs = 5_000, leaseMs = 2_000 } = options;
+  // Of both kinds: the key of a DN begins with an attribute in lower case or an OID, that of an address with a type and a colon.
   const process: Lru<{ entries: Entry[]; until: number }> = lru(processEntries);
   const generationKey = `${prefix}version`;
   let generation: string | undefined; // as the store says; raised by a flush
@@ -100,19 +101,20 @@ export function cacheTiers(store: CacheStore | undefined, options: TierOptions):
   };
 
   return {
-    inProcess(kind, key) {
+    inProcess(key) {
       forgetOther();
-      const row = process.get(`${kind}:${key}`);
+      const row = process.get(key);
       if (row === undefined) return undefined;
       const fresh = row.until > now();
       return fresh || row.entries.length > 0 ? { entries: row.entries, fresh } : undefined;
     },
     era,
-    keepInProcess(kind, key, entries, learned) {
+    keepInProcess(key, entries, learned) {
       if (learned !== era()) return;
-      const weight = entries.reduce((sum, { members }) => sum + 1 + Math.ceil(members.length / 20), 0);
+      let weight = 0;
+      for (const { members } of entries) weight += 1 + Math.ceil(members.length / 20);
       process.set(
-        `${kind}:${key}`,
+        key,
         { entries, until: now() + jitter(entries.length === 0 ? Math.min(processMs, negativeMs) : processMs) },
         Math.max(1, weight),
       );

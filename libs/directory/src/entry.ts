@@ -7,6 +7,7 @@ import type { Entry } from './port.ts';
 
 const maxAddressLength = 1_200;
 const usualTypes = new Set(['SMTP', 'smtp', 'X400', 'x400', 'X500', 'x500', 'EX']);
+const isPlainProxy = /^(?:SMTP|smtp):[!-~]{1,200}@[a-z0-9.-]{1,255}$/;
 const typed = /^([A-Za-z0-9-]{1,16}):(.*)$/s;
 
 /**
@@ -112,6 +113,15 @@ function addressesOf(
   let primary: string | undefined;
   let isFromMail = false; // nothing else is known
   for (const proxy of read.every(profile.addresses)) {
+    if (isPlainProxy.test(proxy)) {
+      // As nearly all are: nothing to check, nothing to normalize.
+      const isPrimary = proxy.charCodeAt(0) === 0x53;
+      const address = isPrimary ? proxy : `SMTP:${proxy.slice(5)}`;
+      if (!addresses.includes(address)) addresses.push(address);
+      if (isPrimary && primary === undefined) primary = address;
+      else if (isPrimary && primary !== address) warnings.push(`${written(profile.addresses)}: two primary SMTP addresses`);
+      continue;
+    }
     const colon = proxy.indexOf(':');
     const prefix = proxy.slice(0, Math.max(0, colon));
     const value = proxy.slice(colon + 1);
@@ -228,7 +238,9 @@ Object.freeze(nobody);
 const plainDn = /^[A-Za-z][A-Za-z0-9-]*=[^\\"#+,=]+(?:,[A-Za-z][A-Za-z0-9-]*=[^\\"#+,=]+)*$/;
 
 function areTexts(values: readonly AttributeValue[]): values is readonly string[] {
-  return values.every((value) => typeof value === 'string' && (value.charCodeAt(0) > 32 || value.trim() !== ''));
+  for (const value of values)
+    if (typeof value !== 'string' || (value.charCodeAt(0) <= 32 && value.trim() === '') || value === '') return false;
+  return true;
 }
 
 /** Profiles with their names in lower case, made once: every entry is read by them. */

@@ -5,6 +5,7 @@ import { addressKey, orderedX400, splitAddress } from '@mailrail/mail';
  * since an X500 proxy is what a legacyExchangeDN was before.
  */
 export function indexKey(address: string): string {
+  if (address.startsWith('SMTP:')) return addressKey(address);
   const { type, value } = splitAddress(address);
   if (type === 'X400') return addressKey(`X400:${orderedX400(value) ?? value}`);
   if (type === 'EX') return addressKey(`X500:${value}`);

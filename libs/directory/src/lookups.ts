@@ -26,16 +26,17 @@ const lastLookMs = 64;
 /** One kind of question through all tiers. What is asked within one turn of the event loop goes out together. */
 export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
   const { kind, tiers, batch, leaseMs, count, ask, keyOf, entriesOf, fromEntries, nothing } = options;
-  type Asked = { question: string; settle: (answer: Answer<Found>) => void };
-  const inFlight = new Map<string, Promise<Answer<Found>>>();
+  /** A question on its way, and everybody who wants the answer: one promise for each call, not for each of its questions. */
+  type Asked = { question: string; hears: ((key: string, answer: Answer<Found>) => void)[] };
+  const inFlight = new Map<string, Asked>();
   let gathered = new Map<string, Asked>();
 
-  const later = (key: string, question: string): Promise<Answer<Found>> => {
-    const { promise, resolve } = Promise.withResolvers<Answer<Found>>();
+  const later = (key: string, question: string): Asked => {
     if (gathered.size === 0) setImmediate(goOut);
-    gathered.set(key, { question, settle: resolve });
-    inFlight.set(key, promise);
-    return promise;
+    const asked: Asked = { question, hears: [] };
+    gathered.set(key, asked);
+    inFlight.set(key, asked);
+    return asked;
   };
 
   const goOut = () => {
@@ -49,7 +50,7 @@ export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
 
   const settle = (key: string, one: Asked, answer: Answer<Found>) => {
     inFlight.delete(key);
-    one.settle(answer);
+    for (const hear of one.hears) hear(key, answer);
   };
 
   type Missing = { key: string; one: Asked; stale: Entry[] | undefined };
@@ -76,9 +77,9 @@ export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
     asked.forEach(({ key, one, stale }, index) => {
       const known = shared[index];
       if (known?.fresh === true) {
-        tiers.keepInProcess(kind, key, known.entries, era.is);
+        tiers.keepInProcess(key, known.entries, era.is);
         settle(key, one, { ok: true, value: fromEntries(known.entries) });
-      } else missing.push({ key, one, stale: known?.entries ?? stale ?? tiers.inProcess(kind, key)?.entries });
+      } else missing.push({ key, one, stale: known?.entries ?? stale ?? tiers.inProcess(key)?.entries });
     });
     count('redis', asked.length - missing.length);
     return missing;
@@ -152,7 +153,7 @@ export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
       tiers.keepShared(kind, known, era);
       missing.forEach(({ key, one }, index) => {
         const entries = known[index]?.entries ?? [];
-        tiers.keepInProcess(kind, key, entries, era);
+        tiers.keepInProcess(key, entries, era);
         settle(key, one, { ok: true, value: fromEntries(entries) });
       });
       return;
@@ -164,24 +165,36 @@ export function lookups<Found>(options: LookupOptions<Found>): Lookups<Found> {
 
   return async (questions) => {
     const found = new Map<string, Found>();
-    const waiting: { key: string; promise: Promise<Answer<Found>> }[] = [];
+    const waiting: Asked[] = [];
+    const wanted = new Set<string>();
     let fromProcess = 0;
     for (const question of questions) {
       const key = keyOf(question);
-      if (found.has(key)) continue;
-      const known = tiers.inProcess(kind, key);
+      if (found.has(key) || wanted.has(key)) continue;
+      const known = tiers.inProcess(key);
       if (known?.fresh === true) {
         fromProcess += 1;
         found.set(key, fromEntries(known.entries));
-      } else waiting.push({ key, promise: inFlight.get(key) ?? later(key, question) });
+      } else {
+        waiting.push(inFlight.get(key) ?? later(key, question));
+        wanted.add(key);
+      }
     }
     count('process', fromProcess);
-    for (const { key, promise } of waiting) {
-      const answer = await promise;
-      if (!answer.ok) return answer;
+    if (waiting.length === 0) return { ok: true, value: found };
+    const { promise, resolve } = Promise.withResolvers<Answer<Map<string, Found>>>();
+    let left = waiting.length;
+    const hear = (key: string, answer: Answer<Found>) => {
+      if (!answer.ok) {
+        resolve(answer);
+        return;
+      }
       found.set(key, answer.value);
-    }
-    return { ok: true, value: found };
+      left -= 1;
+      if (left === 0) resolve({ ok: true, value: found });
+    };
+    for (const asked of waiting) asked.hears.push(hear);
+    return promise;
   };
 }
 

@@ -47,7 +47,7 @@ export interface Entry {
   kind: 'mailbox' | 'mail-user' | 'contact' | 'group' | 'query-group' | 'other'; // `other`: not mail-enabled
   displayName?: string;
   nickname?: string; // mailNickname
-  givenName?: string;
+  givenName?: string; // these three make addresses by a template
   surname?: string;
   initials?: string;
   primary?: string; // primary SMTP address, typed

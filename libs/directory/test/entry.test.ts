@@ -39,7 +39,7 @@ const rows: { name: string; ldif: string; is: Partial<Entry>; warns?: string[] }
   },
   { name: 'a contact without a target', ldif: 'objectClass: contact\nmailNickname: x\ntargetAddress:', is: { kind: 'contact' } },
   { name: 'an account without a place', ldif: 'objectClass: user\nmailNickname: x', is: { kind: 'other' } },
-  { name: 'a person without mail', ldif: 'objectClass: user\nsn: x', is: { kind: 'other', surname: 'x' } },
+  { name: 'a person without mail', ldif: 'objectClass: user\ncn: x', is: { kind: 'other', displayName: 'x' } },
   {
     name: 'a group',
     ldif: 'objectClass: group\nmailNickname: x\nmember: CN=a\nmember: CN=b',

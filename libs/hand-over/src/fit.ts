@@ -93,7 +93,7 @@ function secondsLeft(deliverBy: DeliverBy | undefined, now: number): number | un
 function tooLateFor(deliverBy: DeliverBy | undefined, seconds = 0, peer: Capabilities): Misfit | undefined {
   if (deliverBy?.mode !== 'return') return undefined;
   if (peer.deliverBy === undefined)
-    return { status: '5.3.3', reason: 'its sender set a time, which the next system would not keep (DELIVERBY)' };
+    return { status: '5.4.7', reason: 'its sender set a time, which the next system would not keep (DELIVERBY)' };
   if (seconds > 0 && seconds >= peer.deliverBy) return undefined;
   return {
     status: '5.4.7',

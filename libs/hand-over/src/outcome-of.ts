@@ -30,7 +30,7 @@ export function outcomeOf(mail: RoutedMail, stage: string, fates: readonly Fate[
         if (as === 'merged') merged += 1;
         else accepted += 1;
         code = fate.code;
-        if (!fate.dsn && wantsSuccess(recipient)) about.push(relayed(recipient, fate));
+        if (isTold(mail, recipient, fate)) about.push(relayed(recipient, fate));
         break;
       case 'refused':
         code ||= fate.code;
@@ -93,8 +93,16 @@ function failed(recipient: Recipient, fate: Extract<Settled, { kind: 'refused' }
   return { recipient, action: 'failed', status, reason, ...remote };
 }
 
-/** The next hop promises no reports, so this is the last that can be said of it (RFC 3461 §5.2.2). */
+/**
+ * The next hop promises no reports, so this is the last that can be said of it (RFC 3461 §5.2.2); or the sender wants to hear of each
+ * hand-over (RFC 2852 §4, trace).
+ */
+function isTold(mail: RoutedMail, recipient: Recipient, { dsn }: Extract<Settled, { kind: 'accepted' }>): boolean {
+  if (mail.deliverBy?.trace === true && recipient.notify !== 'never') return true;
+  return !dsn && wantsSuccess(recipient);
+}
+
 function relayed(recipient: Recipient, fate: Extract<Settled, { kind: 'accepted' }>): RecipientStatus {
-  const reason = `handed over to ${fate.mta}, which promises no delivery reports`;
+  const reason = `handed over to ${fate.mta}${fate.dsn ? '' : ', which promises no report of what becomes of it'}`;
   return { recipient, action: 'relayed', status: fate.status, reason, remote: { mta: fate.mta, reply: fate.reply } };
 }

@@ -40,7 +40,7 @@ describe('MT-PRIORITY', () => {
 describe('DELIVERBY', () => {
   test('what is left of the time is passed on', async () => {
     const { outcome, from } = await sent({ offers: ['DELIVERBY 60'] }, { deliverBy: inSeconds(600, 'return', true) });
-    expect(outcome).toEqual(['handed-over 1']);
+    expect(outcome).toEqual(['handed-over 1', 'relayed ada@remote.example 2.0.0: mx.remote.example said 250 2.0.0 queued as 1']);
     const seconds = Number(/ BY=(\d+);RT$/.exec(from)?.[1]);
     expect(seconds).toBeGreaterThan(590);
     expect(seconds).toBeLessThanOrEqual(600);
@@ -48,9 +48,17 @@ describe('DELIVERBY', () => {
   test('a notify goes on when it is late already, with what it is late by', async () => {
     expect((await sent({ offers: ['DELIVERBY'] }, { deliverBy: inSeconds(-90, 'notify') })).from).toMatch(/ BY=-9\d;N$/);
   });
-  test('a return and a peer that would not keep the time: 5.3.3, before MAIL', async () => {
+  test.each([
+    { name: 'its sender hears of the hand-over', notify: undefined, told: 1 },
+    { name: 'never means never', notify: 'never' as const, told: 0 },
+  ])('with trace: $name', async ({ notify, told }) => {
+    const { recipients } = routedTo([ada], notify === undefined ? {} : { notify });
+    const { outcome } = await sent({ offers: ['DELIVERBY', 'DSN'] }, { deliverBy: inSeconds(600, 'notify', true), recipients });
+    expect(outcome.filter((line) => line.startsWith('relayed'))).toHaveLength(told);
+  });
+  test('a return and a peer that would not keep the time: 5.4.7, before MAIL', async () => {
     const { outcome, commands } = await sent({ offers: [] }, { deliverBy: inSeconds(600, 'return') });
-    expect(outcome).toEqual(['failed ada@remote.example 5.3.3: its sender set a time, which the next system would not keep (DELIVERBY)']);
+    expect(outcome).toEqual(['failed ada@remote.example 5.4.7: its sender set a time, which the next system would not keep (DELIVERBY)']);
     expect(commands.some((line) => line.startsWith('MAIL'))).toBe(false);
   });
   test('a return with less left than the peer needs: 5.4.7', async () => {

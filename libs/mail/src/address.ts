@@ -31,9 +31,12 @@ export function domainOf(address: string): string | undefined {
 
 /** Needs no normalization, which costs more than this test; nearly all addresses are such. */
 const ascii = /^[\u0020-\u007e]*$/;
+/** Is its own key, as most addresses are: no copy is made. */
+const isKey = /^[A-Z0-9-]+:[\u0020-@[-~]*$/;
 
 /** The form two addresses are compared in: type in upper case, value in NFC and lower case (the directory ignores case, too). */
 export function addressKey(address: string): string {
+  if (isKey.test(address)) return address;
   const { type, value } = splitAddress(address);
   return `${type}:${(ascii.test(value) ? value : value.normalize('NFC')).toLowerCase()}`;
 }

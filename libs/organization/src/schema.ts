@@ -1,3 +1,4 @@
+import { allExtensions } from '@mailrail/smtp';
 import { z } from 'zod';
 
 const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -136,27 +137,7 @@ const Gateway = z.discriminatedUnion('kind', [
     /** Of a whole session: then it is told to connect again, between two mails. */
     sessionTimeout: TimeLimit.prefault('1d'),
     /** Extensions this listener does not offer although it could, for clients that take them and cannot. */
-    withhold: z
-      .array(
-        z.enum([
-          'PIPELINING',
-          'SIZE',
-          '8BITMIME',
-          'SMTPUTF8',
-          'DSN',
-          'ENHANCEDSTATUSCODES',
-          'CHUNKING',
-          'BINARYMIME',
-          'LIMITS',
-          'FUTURERELEASE',
-          'MT-PRIORITY',
-          'DELIVERBY',
-          'REQUIRETLS',
-          'STARTTLS',
-          'AUTH',
-        ]),
-      )
-      .default([]),
+    withhold: z.array(z.enum(allExtensions)).default([]),
     /** The longest a sender may have a mail held (FUTURERELEASE). Default 3d on a submission listener, else 0s: not offered. */
     maxHold: Duration.refine((ms) => ms <= 31_536_000_000, 'at most 365d').optional(),
     /** The shortest time a mail may be asked to be delivered in or returned (DELIVERBY). */

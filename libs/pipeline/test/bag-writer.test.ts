@@ -1,8 +1,14 @@
-import { expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { OutgoingMessage } from '@mailrail/broker';
 import { mailTo, waitFor } from '@mailrail/testing';
 import { BagWriter } from '../src/bag-writer.ts';
+
+const clocks: { now: number }[] = [];
+// A writer whose clock stands still would look again for ever whether a bag's time has come, and hold the process.
+afterEach(() => {
+  for (const clock of clocks.splice(0)) clock.now += 60_000;
+});
 
 function recorded(gapMs = 0) {
   const sent: { message: OutgoingMessage; epoch: number | undefined; confirm: () => void; fail: (error: Error) => void }[] = [];
@@ -13,6 +19,7 @@ function recorded(gapMs = 0) {
       }),
   };
   const clock = { now: 1_000_000 };
+  clocks.push(clock);
   return { sent, clock, writer: new BagWriter(bus, undefined, gapMs, undefined, () => clock.now) };
 }
 const counts = (sent: { message: OutgoingMessage }[]) => sent.map(({ message }) => message.headers['mails']);

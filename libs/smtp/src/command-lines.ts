@@ -75,6 +75,8 @@ export class CommandLines {
         this.#overlong = true;
       } else if (!this.#overlong && (found < 0 || this.#partBytes > 0)) {
         this.#part.push(chunk.subarray(from, end));
+        // A line that comes byte by byte must not cost a hundred times its length.
+        if (this.#part.length > 32) this.#part = [Buffer.concat(this.#part)];
         this.#partBytes += end - from;
       }
       this.used(end);

@@ -39,11 +39,12 @@ function mailParameter(mail: MailCommand, keyword: string, value: string | undef
       mail.sizeBytes = Number(value);
       return mail.sizeBytes > rules.maxMessageBytes ? replies.tooLarge : undefined;
     case 'BODY': {
-      if (!extensions.has('8BITMIME')) return replies.unknownParameter;
+      const [eight, binary] = [extensions.has('8BITMIME'), extensions.has('BINARYMIME')];
+      if (!eight && !binary) return replies.unknownParameter;
       const body = value?.toUpperCase();
       if (body === '7BIT') mail.body = '7bit';
-      else if (body === '8BITMIME') mail.body = '8bit';
-      else if (body === 'BINARYMIME' && extensions.has('BINARYMIME')) mail.body = 'binary';
+      else if (body === '8BITMIME' && eight) mail.body = '8bit';
+      else if (body === 'BINARYMIME' && binary) mail.body = 'binary';
       else return replies.badArguments;
       return undefined;
     }

@@ -69,8 +69,8 @@ export const replies = {
   utf8Required: { code: 553, enhanced: '5.6.7', text: 'An address in UTF-8 needs SMTPUTF8' },
   earlyTalker: { code: 554, enhanced: '5.5.1', text: 'You spoke before the greeting' },
   noValidRecipients: { code: 554, enhanced: '5.5.1', text: 'No valid recipients' },
-  tooSoon: { code: 554, enhanced: '5.4.7', text: 'Not to be delivered in so short a time; EHLO names the shortest' },
   tooManyHops: { code: 554, enhanced: '5.4.6', text: 'Too many hops' },
+  tooSoon: { code: 555, enhanced: '5.5.4', text: 'Not to be delivered in so short a time; EHLO names the shortest' },
   unknownParameter: { code: 555, enhanced: '5.5.4', text: 'Parameter not recognized' },
 } as const satisfies Record<string, Reply>;
 

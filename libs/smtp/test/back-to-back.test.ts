@@ -61,15 +61,38 @@ const recipients = fc.array(fc.constantFrom('ben@x.example', 'nobody@x.example',
   minLength: 1,
   maxLength: 6,
 });
-const mails = fc.array(fc.record({ content: lines, to: recipients }), { maxLength: 4 });
+const octets = fc
+  .array(fc.constantFrom('\0', '\r', '\n', '\r\n.\r\n', 'QUIT\r\n', 'text', '\xff'), { maxLength: 12 })
+  .map((all) => `X: y\r\n\r\n${all.join('')}`);
+const contents = fc.oneof(
+  fc.record({ content: lines, binary: fc.constant(false) }),
+  fc.record({ content: octets, binary: fc.constant(true) }), // goes by BDAT
+);
+const mails = fc.array(
+  fc.tuple(contents, recipients).map(([content, to]) => ({ ...content, to })),
+  { maxLength: 4 },
+);
 const sizes = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 10 });
 
 test('every mail arrives as it was, each recipient hears its own answer, however the bytes are cut', () => {
   fc.assert(
     fc.property(mails, sizes, fc.boolean(), (all, lengths, pipelining) => {
-      const extensions = ['SIZE', '8BITMIME', 'DSN', 'STARTTLS', 'AUTH', ...(pipelining ? (['PIPELINING'] as const) : [])] as const;
-      const orders = all.map(({ content, to }) => ({
-        mail: { sender: 'ada@corp.example', recipients: to.map((mailbox) => ({ mailbox })) },
+      const extensions = [
+        'SIZE',
+        '8BITMIME',
+        'CHUNKING',
+        'BINARYMIME',
+        'DSN',
+        'STARTTLS',
+        'AUTH',
+        ...(pipelining ? (['PIPELINING'] as const) : []),
+      ] as const;
+      const orders = all.map(({ content, binary, to }) => ({
+        mail: {
+          sender: 'ada@corp.example',
+          recipients: to.map((mailbox) => ({ mailbox })),
+          ...(binary ? { body: 'binary' as const, sizeBytes: content.length } : {}),
+        },
         content,
       }));
       let turn = 0;

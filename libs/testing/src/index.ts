@@ -1,4 +1,5 @@
 export * from './brokers.ts';
+export * from './debian-tree.ts';
 export * from './mails.ts';
 export * from './posted-forms.ts';
 export * from './redis.ts';

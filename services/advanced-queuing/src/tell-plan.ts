@@ -71,8 +71,10 @@ export function reportRootId(rootId: string, action: ReportAction, about: readon
   return derivedId(rootId, `report:${ids.join(',')}:${action}`);
 }
 
-/** A wish is the sender's: it does not bind the owner of a group, who is told of failures. */
+/** A wish is the sender's: it does not bind the owner of a group, who is told of failures. The wish of a time may want more than that of reports. */
 function isTold(mail: DeliveryReport, { recipient, action }: RecipientStatus): boolean {
+  // RFC 2852 §4: with trace, each hand-over to another system is told.
+  if (mail.deliverBy?.trace === true && action === 'relayed') return recipient.notify !== 'never';
   if (mail.reportTo !== undefined && action === 'failed') return true;
   return isWanted(recipient.notify, action);
 }

@@ -445,6 +445,13 @@ describe('wishes of the mail it is about', () => {
     return { made, text: (await bytesOf(content, made)).toString() };
   }
 
+  test('with trace a hand-over is told to who asked for nothing, and never to who wants nothing (RFC 2852)', async () => {
+    const deliverBy = { at: now + 60_000, mode: 'notify' as const, trace: true };
+    const relayed = { address: ada, action: 'relayed' as const, status: '2.0.0' };
+    expect(mails(await stage().run(reportOf([relayed], { deliverBy })))).toHaveLength(1);
+    expect(mails(await stage().run(reportOf([{ ...relayed, notify: 'never' }], { deliverBy })))).toHaveLength(0);
+    expect(mails(await stage().run(reportOf([relayed])))).toHaveLength(0);
+  });
   test('a report of an urgent mail is as urgent (RFC 6710)', async () => {
     expect((await reported({ priority: 5, lane: 'high' })).made).toMatchObject({ priority: 5, lane: 'high' });
   });

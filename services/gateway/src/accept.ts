@@ -192,6 +192,7 @@ export function openAcceptor(options: AcceptorOptions): Acceptor {
     const contents: Contents = openContents({
       store: options.contents,
       key: { rootId: facts.rootId, form: facts.form },
+      fresh: request.rootId === undefined && request.site?.rootId === undefined,
       first,
       ...(request.check === undefined ? {} : { check: request.check }),
       filter,

@@ -46,9 +46,10 @@ export const Config = z
     TLS_CERT: text.describe('file (PEM) of the certificate for STARTTLS and implicit TLS; without it neither is offered'),
     TLS_KEY: text.describe('file (PEM) of its key'),
     HTTP_HOST: host.default('127.0.0.1').describe('address of the HTTP API'),
-    HTTP_PORT: port.describe('its port; needs API_KEY or HTTP_ACCESS_FILE'),
+    HTTP_PORT: port.describe('its port; needs API_KEY, HTTP_ACCESS or HTTP_ACCESS_FILE'),
     API_KEY: text.describe('a key of the HTTP API that may do everything, at least 16 characters'),
-    HTTP_ACCESS_FILE: text.describe('file (YAML) with the keys and webhooks of the HTTP API, read at start'),
+    HTTP_ACCESS: text.describe('further keys and webhooks of the HTTP API, YAML'),
+    HTTP_ACCESS_FILE: text.describe('the same as a file, read at start'),
     IN_DIR: text.describe('folder with one folder for each folder gateway of the organization file'),
     DNS_SERVERS: servers.describe('name servers that are asked about senders, `,` between them; default the system’s'),
     DIRECTORY_URL: text.describe('the directory, as the categorizer has it; read where a listener has `recipientCheck`, with LDAP_*'),
@@ -89,7 +90,9 @@ export const Config = z
       if (config[name] !== undefined && config.TLS_CERT === undefined) needs(name, `${name} needs TLS_CERT and TLS_KEY`);
     }
     if ((config.TLS_CERT === undefined) !== (config.TLS_KEY === undefined)) needs('TLS_KEY', 'TLS_CERT and TLS_KEY go together');
-    if (config.HTTP_PORT !== undefined && config.API_KEY === undefined && config.HTTP_ACCESS_FILE === undefined)
-      needs('API_KEY', 'the HTTP API needs API_KEY or HTTP_ACCESS_FILE');
+    if (config.HTTP_PORT !== undefined && [config.API_KEY, config.HTTP_ACCESS, config.HTTP_ACCESS_FILE].every((one) => one === undefined))
+      needs('API_KEY', 'the HTTP API needs API_KEY, HTTP_ACCESS or HTTP_ACCESS_FILE');
+    if (config.HTTP_ACCESS !== undefined && config.HTTP_ACCESS_FILE !== undefined)
+      needs('HTTP_ACCESS', 'HTTP_ACCESS or HTTP_ACCESS_FILE, not both');
   });
 export type Config = z.output<typeof Config>;

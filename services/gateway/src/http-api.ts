@@ -9,6 +9,7 @@ import { composeMessage, maxComposeBytes } from './http/compose-message.ts';
 import { envelopeWords } from './http/envelope-words.ts';
 import type { HandInOptions } from './http/hand-in.ts';
 import { messageStatus } from './http/message-status.ts';
+import { headerValues } from './http/header-values.ts';
 import { methodsAt, openApiDocument } from './http/openapi.ts';
 import { HttpProblem, problemDocument, problemType, refusalProblem, tryLater } from './http/problem.ts';
 import { type MessageTaken, receiveMessage } from './http/receive-message.ts';
@@ -78,8 +79,12 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
     connectionTimeout: timeouts.idle,
     requestTimeout: timeouts.request,
     keepAliveTimeout: timeouts.keepAlive,
-    // Room for the longest query: as many recipients as a message may have.
-    http: { headersTimeout: timeouts.headers, maxHeaderSize: 131_072 },
+    http: {
+      headersTimeout: timeouts.headers,
+      connectionsCheckingInterval: Math.min(5_000, timeouts.headers / 2), // else only every 30 s anybody looks
+      maxHeaderSize: 131_072, // room for the longest query: as many recipients as a message may have
+      requireHostHeader: false, // looked at below, with our kind of answer
+    },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (_error, _request, reply) => {
       void answer(reply, new HttpProblem(400, 'bad-request', 'the path of the request is malformed'));
@@ -108,8 +113,9 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   app.addHook('preClose', async () => {
     closing = true;
   });
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders);
+    if (headerValues(request.raw, 'host').length !== 1) throw oneHost();
     if (closing) throw tryLater(503, 'stopping', 'the service is stopping', 5);
   });
   app.addHook('onSend', async (_request, reply) => {
@@ -205,6 +211,11 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
     },
   );
   return app;
+}
+
+/** RFC 9112 §3.2: otherwise a proxy may have sent it on for another host than we read. */
+function oneHost(): HttpProblem {
+  return new HttpProblem(400, 'host', 'a request has one Host header', { headers: { connection: 'close' } });
 }
 
 /** The client closed its connection before its request was complete. */

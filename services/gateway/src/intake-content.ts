@@ -2,11 +2,13 @@ import { isAscii } from 'node:buffer';
 import type { ContentStore, ContentWriter, Stored } from '@mailrail/content-store';
 import { type Reply, replies } from '@mailrail/smtp';
 import type { FirstLines, HeaderFilter } from '@mailrail/mail';
+import { bytesStreamed } from './stream-garbage.ts';
 import type { ContentCheck } from './content-check.ts';
 
 export interface ContentsOptions {
   store: Pick<ContentStore, 'put' | 'writer' | 'read'>;
   key: { rootId: string; form: string };
+  fresh: boolean; // the identity was made here and now, and nobody knows of it yet
   first: FirstLines; // our own fields, before everything
   /** Sees the bytes as they are stored; what it says at the end stands above our `Received`. */
   check?: ContentCheck;
@@ -26,14 +28,20 @@ export interface Contents {
   abort(): Promise<void>;
 }
 
+/** Pieces of this size are kept as they are. */
+const largeBytes = 512;
+const mostPieces = 128;
+
 /**
  * Collects a small message and stores it in one call; a larger one streams, so that a message of 50 MB is never in memory.
  * After a failure or past a limit the bytes are dropped at once; `finish` tells which it was.
  */
-export function openContents({ store, key, first, check, filter, limits, collectBytes }: ContentsOptions): Contents {
+export function openContents({ store, key, fresh, first, check, filter, limits, collectBytes }: ContentsOptions): Contents {
   // What is checked gets its first lines at the end: a result stands among them.
   let parts: Buffer[] = check === undefined ? [first.bytes] : [];
   let collected = first.bytes.length;
+  let small: Buffer[] = []; // what came in pieces too small to be kept as they are
+  let smallTotal = 0;
   let writer: ContentWriter | undefined;
   let failure: (ContentsResult & { ok: false }) | undefined;
   let received = 0;
@@ -52,6 +60,7 @@ export function openContents({ store, key, first, check, filter, limits, collect
     const open = writer;
     writer = undefined;
     parts = [];
+    small = [];
     // The store could not take the bytes back: it removes what is abandoned by itself.
     await open?.abort().catch(() => {});
   }
@@ -62,6 +71,21 @@ export function openContents({ store, key, first, check, filter, limits, collect
 
   function keep(bytes: Buffer): void {
     if (failure !== undefined) return;
+    if (bytes.length >= largeBytes && small.length === 0) return pass(bytes);
+    small.push(bytes);
+    smallTotal += bytes.length;
+    return smallTotal >= largeBytes || small.length === mostPieces ? passSmall() : undefined;
+  }
+
+  /** A client may send byte by byte, and each piece costs some hundred bytes beside its own. */
+  function passSmall(): void {
+    const bytes = small.length === 1 ? small[0] : Buffer.concat(small);
+    small = [];
+    smallTotal = 0;
+    if (bytes !== undefined) pass(bytes);
+  }
+
+  function pass(bytes: Buffer): void {
     if (check !== undefined) wait(check.write(bytes));
     if (writer !== undefined) return stream(writer, bytes);
     parts.push(bytes);
@@ -78,6 +102,7 @@ export function openContents({ store, key, first, check, filter, limits, collect
 
   function stream(to: ContentWriter, bytes: Buffer): void {
     if (failure !== undefined) return;
+    bytesStreamed(bytes.length);
     try {
       wait(to.write(bytes)?.catch(storageFailed));
     } catch (error) {
@@ -105,7 +130,7 @@ export function openContents({ store, key, first, check, filter, limits, collect
   }
 
   function keepBehind(lines: Buffer): Promise<Stored> {
-    if (writer === undefined) return store.put(key, check === undefined ? parts : [lines, ...parts]);
+    if (writer === undefined) return store.put(key, check === undefined ? parts : [lines, ...parts], { fresh });
     return check === undefined ? writer.commit() : moveBehind(lines, writer);
   }
 
@@ -115,7 +140,10 @@ export function openContents({ store, key, first, check, filter, limits, collect
     try {
       await to.write(lines);
       const bytes: AsyncIterable<Uint8Array> = unchecked.readBack?.() ?? store.read((await unchecked.commit()).ref);
-      for await (const chunk of bytes) await to.write(chunk);
+      for await (const chunk of bytes) {
+        bytesStreamed(chunk.length);
+        await to.write(chunk);
+      }
       return await to.commit();
     } catch (error) {
       await to.abort().catch(() => {});
@@ -148,6 +176,7 @@ export function openContents({ store, key, first, check, filter, limits, collect
 
     async finish() {
       if (!filter.ended) filter.end(keep);
+      if (failure === undefined && small.length > 0) passSmall();
       await waiting; // what it has not taken yet may still fail
       if (failure !== undefined) return failure;
       try {

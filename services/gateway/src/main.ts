@@ -175,14 +175,15 @@ async function openDirectoryFor(config: Config, env: NodeJS.ProcessEnv, { organi
   });
 }
 
-/** @throws ConfigError when the file cannot be read or says something that is wrong, naming every mistake. */
-async function readAccess({ HTTP_ACCESS_FILE: file }: Config): Promise<AccessFile | undefined> {
-  if (file === undefined) return undefined;
-  const text = await readNamed('HTTP_ACCESS_FILE', file);
+/** @throws ConfigError when it cannot be read or says something that is wrong, naming every mistake. */
+async function readAccess({ HTTP_ACCESS: given, HTTP_ACCESS_FILE: file }: Config): Promise<AccessFile | undefined> {
+  const text = given ?? (file === undefined ? undefined : await readNamed('HTTP_ACCESS_FILE', file));
+  if (text === undefined) return undefined;
   try {
     return parseAccessFile(text);
   } catch (error) {
-    throw new ConfigError(`configuration:\nHTTP_ACCESS_FILE: ${error instanceof Error ? error.message : String(error)}`);
+    const name = given === undefined ? 'HTTP_ACCESS_FILE' : 'HTTP_ACCESS';
+    throw new ConfigError(`configuration:\n${name}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

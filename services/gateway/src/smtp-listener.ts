@@ -92,6 +92,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
   const secure = options.tls === undefined ? undefined : openTls(options.tls, kind, log, limits.commandMs);
   const passwords = kind !== 'site' && options.account !== undefined ? scramOf(options.account) : undefined;
   let served = 0;
+  let toldUnchecked = false;
   let stopping = false;
   let emptied: (() => void) | undefined;
 
@@ -125,6 +126,13 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
     const snapshot = organization.current();
     const settings = listenerSettings(kind, snapshot);
     const mine = perClient.get(address) ?? 0;
+    if (settings.recipientCheck && options.recipients === undefined && !toldUnchecked) {
+      toldUnchecked = true;
+      log.warn('gateway.recipients-unchecked', {
+        gateway: settings.name,
+        reason: 'recipientCheck was switched on while the gateway runs: start it anew',
+      });
+    }
     const tooMany = served >= settings.maxSessions || mine >= settings.maxSessionsPerClient;
     const refusal = refusalAtConnect(tooMany);
     // A handshake only to be turned away would cost more than the mail.

@@ -231,6 +231,24 @@ describe('no', () => {
     expect(line.accepted).toEqual([]);
   });
 
+  test('what comes byte by byte is stored as it came, in few pieces', async () => {
+    const pieces: number[] = [];
+    const counting = {
+      put: contents.put.bind(contents),
+      read: contents.read.bind(contents),
+      writer: (key: { rootId: string; form: string }) => {
+        const writer = contents.writer(key);
+        return { ...writer, write: (bytes: Uint8Array) => (pieces.push(bytes.length), writer.write(bytes)) };
+      },
+    };
+    const intake = begun(acceptor({ contents: counting, collectBytes: 2_000 }).begin(request()));
+    const message = `Subject: x\r\n\r\n${'0123456789\r\n'.repeat(1_000)}`;
+    for (const byte of Buffer.from(message)) void intake.write(Buffer.of(byte));
+    expect(await intake.finish()).toMatchObject({ ok: true });
+    expect((await stored(line.accepted[0]?.mail.content.ref ?? '')).endsWith(message)).toBe(true);
+    expect(pieces.length).toBeLessThan(120);
+  });
+
   test('the store fails in the middle: the rest is dropped', async () => {
     let aborted = 0;
     const failing = {

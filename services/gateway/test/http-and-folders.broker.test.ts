@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { filesystemContentStore } from '@mailrail/content-store';
 import { Bag, ForeignMessage } from '@mailrail/contracts';
 import type { Running } from '@mailrail/pipeline';
+import { openRedis } from '@mailrail/redis';
 import { freePorts, freshVhost, redisForTests, type TestRedis, type Vhost, waitFor } from '@mailrail/testing';
 import { declareTopology, queueName, topologyOf } from '@mailrail/topology';
 import { start } from '../src/main.ts';
@@ -60,6 +61,33 @@ test('a posted message is in the queue under the identity that was answered', as
   const mail = await taken();
   expect(mail).toMatchObject({ rootId: id, sender: 'SMTP:ada@corp.example', origin: { gateway: 'http', trust: 'inside' } });
   expect(await stored(mail)).toMatch(/\r\nSubject: by http\r\n\r\nhello\r\n$/);
+}, 30_000);
+
+test('a repeated request is one mail; when Redis has forgotten it, it is the same mail again', async () => {
+  const send = async (body: string) => {
+    const answer = await fetch(`${http}/v1/messages?from=ada@corp.example&to=ben@corp.example`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'message/rfc822', 'idempotency-key': 'broker-1' },
+      body,
+    });
+    return { status: answer.status, said: (await answer.json()) as { id?: string; code?: string } };
+  };
+  const body = 'Subject: once\n\nhello\n';
+  const first = await send(body);
+  const again = await send(body);
+  expect([first.status, again]).toEqual([202, first]);
+  expect(await send(body.replace('hello', 'bye'))).toMatchObject({ status: 422, said: { code: 'idempotency-key-reused' } });
+  const mail = await taken();
+
+  const { client } = openRedis(redis.redisUrl, { queueWhileAway: true, autoPipelining: false, retryMs: () => 100 });
+  for (const key of await client.keys('mailrail:http:*')) await client.del(key);
+  client.disconnect();
+  expect(await send(body)).toEqual(first);
+  const repeat = await taken();
+  expect(repeat.mailId).toBe(mail.mailId);
+  expect(repeat.content).toEqual(mail.content);
+  expect(repeat.copyId).not.toBe(mail.copyId); // another publication, which the claim of Advanced Queuing drops
+  expect(await send(body.replace('hello', 'bye'))).toMatchObject({ status: 422, said: { code: 'idempotency-key-reused' } });
 }, 30_000);
 
 test('files of both folders are in the queue, and gone from the folders', async () => {

@@ -24,8 +24,9 @@ webhooks:
   - { name: support, kind: postmark, deliverTo: [ben@corp.example] }
   - { name: aws, kind: ses, topics: ["${topic}"] }
 `);
-const sample = (name: string) => readFileSync(path.join(import.meta.dirname, '../../../libs/foreign/samples/webhooks', name), 'utf8');
-const fixture = (name: string) => readFileSync(path.join(import.meta.dirname, 'fixtures', name), 'utf8');
+const foreign = path.join(import.meta.dirname, '../../../libs/foreign');
+const sample = (name: string) => readFileSync(path.join(foreign, 'samples/webhooks', name), 'utf8');
+const fixture = (name: string) => readFileSync(path.join(foreign, 'test/fixtures', name), 'utf8');
 const at = Date.parse('2027-03-05T08:00:00.000Z');
 
 const app = (more: Partial<HttpApiOptions> = {}) => httpApp({ access, now: () => at, ...more });

@@ -7,6 +7,7 @@ export interface PostfixPlace {
   port: number;
   sinkPort: number;
   people: People;
+  settings?: Readonly<Record<string, string>>; // of `main.cf`, beside ours
 }
 
 /** Who owns the mailboxes; needs no account (`nobody` on Debian). */
@@ -18,7 +19,7 @@ const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1
  * `main.cf` of a private instance: Postfix as Debian ships it, with virtual mailboxes (Maildir), everything else to the sink. Set apart
  * from the defaults are only places, names without DNS, and limits that our group would hit.
  */
-export function mainCf({ dir, tree, sinkPort, people }: PostfixPlace): string {
+export function mainCf({ dir, tree, sinkPort, people, settings: more = {} }: PostfixPlace): string {
   const domains = [
     ...new Set([...people.users, ...(people.group === undefined ? [] : [people.group.address, ...people.group.members])].map(domainOf)),
   ];
@@ -56,7 +57,7 @@ export function mainCf({ dir, tree, sinkPort, people }: PostfixPlace): string {
     virtual_uid_maps: `static:${mailboxOwner}`,
     virtual_gid_maps: `static:${mailboxOwner}`,
   };
-  return Object.entries(settings)
+  return Object.entries({ ...settings, ...more })
     .map(([name, value]) => `${name} = ${value}\n`)
     .join('');
 }

@@ -33,6 +33,7 @@ export function spellings(address: string, organization: OrganizationSnapshot): 
 
 /** `"ada"@corp.example` and `ada@corp.example` are one mailbox (RFC 5321 §4.1.2). */
 function withoutQuotes(mailbox: string): string | undefined {
+  if (!mailbox.startsWith('"')) return undefined;
   const [, local, domain] = /^"((?:[^"\\]|\\.)*)"(@[^@]*)$/s.exec(mailbox) ?? [];
   return local === undefined || domain === undefined ? undefined : `${local.replace(/\\(.)/gs, '$1')}${domain}`;
 }

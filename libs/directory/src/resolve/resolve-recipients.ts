@@ -79,7 +79,9 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     const next: Item<R>[] = [];
     const visits: GroupVisit<R>[] = [];
     for (const item of items) {
-      const stop = await step(item, found, next, visits);
+      const stepped = step(item, found, next, visits);
+      // Only a restriction has to be waited for: thousands of others must not cost a turn each.
+      const stop = stepped instanceof Promise ? await stepped : stepped;
       if (stop !== undefined) return stop;
     }
     if (visits.length > 0) {
@@ -136,7 +138,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     return { byAddress: byAddress.value, byDn: byDn.value };
   }
 
-  async function step(item: Item<R>, found: Found, next: Item<R>[], visits: GroupVisit<R>[]): Promise<Stop | undefined> {
+  function step(item: Item<R>, found: Found, next: Item<R>[], visits: GroupVisit<R>[]): Stepped {
     const { way, trail, at } = item;
     if (at.kind === 'entry') return object(item, at.entry, next, visits, at.visit);
     if (at.kind === 'dn') {
@@ -179,13 +181,7 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
   }
 
   /** An object of the directory, reached by address, by forwarding or as a member (then it was admitted already). */
-  async function object(
-    item: Item<R>,
-    entry: Entry,
-    next: Item<R>[],
-    visits: GroupVisit<R>[],
-    admitted?: Visit,
-  ): Promise<Stop | undefined> {
+  function object(item: Item<R>, entry: Entry, next: Item<R>[], visits: GroupVisit<R>[], admitted?: Visit): Stepped {
     const { trail } = item;
     const way = item.second && entry.primary !== undefined ? { ...item.way, member: entry.primary } : item.way;
     outcomes.note(() => {
@@ -197,25 +193,28 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
       outcomes.note(() => 'has no mail; the mailbox that forwards to it keeps its copy');
       return undefined;
     }
-    let visit = admitted;
-    if (visit === undefined) {
-      if (isClosed(item, way, entry)) return undefined;
-      // Who is forwarded to may be the end of several ways; the delivery sees that. Groups and who is addressed are met once.
-      const once = item.forwards === 0 || isGroup(entry);
-      const before = once ? seen.get(entry.id) : undefined;
-      if (before !== undefined) {
-        outcomes.again(way, trail, before);
-        return undefined;
-      }
-      visit = { ends: false };
-      if (once) seen.set(entry.id, visit);
-      const admits = await admitsTo(entry, way, trail);
-      if (typeof admits !== 'boolean') return admits;
-      if (!admits) return undefined;
+    if (admitted !== undefined) return handle(item, way, entry, admitted, next, visits);
+    if (isClosed(item, way, entry)) return undefined;
+    // Who is forwarded to may be the end of several ways; the delivery sees that. Groups and who is addressed are met once.
+    const once = item.forwards === 0 || isGroup(entry);
+    const before = once ? seen.get(entry.id) : undefined;
+    if (before !== undefined) {
+      outcomes.again(way, trail, before);
+      return undefined;
     }
+    const visit: Visit = { ends: false };
+    if (once) seen.set(entry.id, visit);
+    if (!isRestricted(entry)) return handle(item, way, entry, visit, next, visits);
+    return admitsTo(entry, way, trail).then((admits) => {
+      if (typeof admits !== 'boolean') return admits;
+      return admits ? handle(item, way, entry, visit, next, visits) : undefined;
+    });
+  }
+
+  /** An object that takes this mail. */
+  function handle(item: Item<R>, way: Way<R>, entry: Entry, visit: Visit, next: Item<R>[], visits: GroupVisit<R>[]): undefined {
     if (isGroup(entry)) group(item, way, entry, visit, visits);
     else person(item, way, entry, visit, next);
-    return undefined;
   }
 
   /** Whether the way comes back to an object it has passed; then this is its outcome. */
@@ -353,6 +352,9 @@ export async function resolveRecipients<R extends Incoming>(input: ResolveInput<
     return undefined;
   }
 }
+
+/** Why everything stops; most steps need not be waited for. */
+type Stepped = Stop | undefined | Promise<Stop | undefined>;
 
 interface Found {
   byAddress: ReadonlyMap<string, Entry[]>;

@@ -44,7 +44,7 @@ export async function composeMessage(
     const recipients = recipientsOf(message, settings.limits.recipientsPerMessage);
     const digest = requestDigest('messages:compose', {}).update(body.bytes).digest('hex');
     requireRelay(recipients, client.who, (name) => snapshot.domain(name));
-    requireSenders(client, [
+    requireSenders(client, () => [
       { address: message.from.address, pointer: '/from' },
       ...(message.sender === undefined ? [] : [{ address: message.sender.address, pointer: '/sender' }]),
     ]);

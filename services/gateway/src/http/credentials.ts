@@ -11,8 +11,8 @@ export interface Client {
   name: string; // for the log and the cap on unsettled mails
   who: Who; // for rule S1
   may(scope: Scope): boolean;
-  /** Whether it may send in the name of a typed address; anybody may send without one. */
-  maySendAs(address: string): boolean;
+  /** Whether it may send in the name of a typed address; absent: in any. Without a name anybody may. */
+  maySendAs?: (address: string) => boolean;
   /** Whether it may ask for messages of a client. */
   maySee(client: string): boolean;
   quota?: Quota;
@@ -33,7 +33,7 @@ const shortestKey = 16;
  */
 export function credentials(apiKey: string | undefined, keys: readonly ApiKey[] = []): Credentials {
   if (apiKey !== undefined && apiKey.length < shortestKey) throw new RangeError(`the API key must have at least ${shortestKey} characters`);
-  const everything: Client = { name: 'api-key', who: 'api-key', may: () => true, maySendAs: () => true, maySee: () => true };
+  const everything: Client = { name: 'api-key', who: 'api-key', may: () => true, maySee: () => true };
   const known = [
     ...(apiKey === undefined ? [] : [{ digest: digestOf(apiKey), client: everything }]),
     ...keys.map((key) => ({ digest: Buffer.from(key.sha256, 'hex'), client: clientOf(key) })),
@@ -67,8 +67,12 @@ function clientOf({ name, scopes, senders, limits }: ApiKey): Client {
     who: 'api-key',
     may: (scope) => has.has(scope),
     maySee: (client) => client === `key:${name}`,
-    maySendAs: (address) =>
-      senders === undefined || addresses.has(address.toLowerCase()) || addresses.has(`smtp:@${domainOf(address) ?? ''}`.toLowerCase()),
+    ...(senders === undefined
+      ? {}
+      : {
+          maySendAs: (address: string) =>
+            addresses.has(address.toLowerCase()) || addresses.has(`smtp:@${domainOf(address) ?? ''}`.toLowerCase()),
+        }),
     ...(limits === undefined
       ? {}
       : { quota: { mails: limits.mails, recipients: limits.recipients, bytes: limits.bytes, perMs: limits.per } }),

@@ -86,9 +86,10 @@ export async function handInWhole(
 }
 
 /** @throws HttpProblem 403 when the client may not send in the name of one of them. */
-export function requireSenders(client: Client, addresses: readonly { address: string; pointer: string }[]): void {
-  const errors = addresses
-    .filter(({ address }) => !client.maySendAs(address))
+export function requireSenders({ maySendAs }: Client, addresses: () => readonly { address: string; pointer: string }[]): void {
+  if (maySendAs === undefined) return;
+  const errors = addresses()
+    .filter(({ address }) => !maySendAs(address))
     .map(({ address, pointer }) => ({ detail: `not as ${oneLine(address.slice('SMTP:'.length), 100)} with this key`, pointer }));
   if (errors.length > 0)
     throw new HttpProblem(403, 'sender-denied', 'this key may not send in that name', { errors: errors.slice(0, 100) });

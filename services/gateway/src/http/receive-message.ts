@@ -58,7 +58,7 @@ export async function receiveMessage(
     const found = messageFields(header);
     const { sender, recipients, removeFields } = messageEnvelope(fromQuery, header, found, rules);
     if (fromQuery.recipients === undefined) requireRelay(recipients, client.who, known);
-    requireSenders(client, [
+    requireSenders(client, () => [
       ...(sender === null ? [] : [{ address: sender, pointer: '/envelope/from' }]),
       ...authorsOf(found.fields).map((address) => ({ address, pointer: '/header/From' })),
     ]);

@@ -128,7 +128,7 @@ async function hand(request: IncomingMessage, hook: Webhook, mail: WebhookMail, 
   const sender = mail.sender === null ? null : mailboxOf(mail.sender)?.address;
   if (sender === undefined) throw new HttpProblem(422, 'envelope', `"${oneLine(mail.sender ?? '', 100)}" is no mail address`);
   const recipients = ours(hook.deliverTo ?? mail.recipients, snapshot);
-  const client: Client = { name: `webhook:${hook.name}`, who: 'outside', may: () => false, maySendAs: () => true, maySee: () => false };
+  const client: Client = { name: `webhook:${hook.name}`, who: 'outside', may: () => false, maySee: () => false };
   const keyed = await keyedRequest(`${client.name}\n${mail.id}`, options.idempotency);
   if (keyed.answered !== undefined) return { kind: 'taken', rootId: keyed.rootId, ...keyed.answered, repeated: true };
   try {
