@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { newRootId } from '@mailrail/mail';
 import { createMetrics, silentLog } from '@mailrail/telemetry';
 import type { Acceptor } from '../src/accept.ts';
@@ -19,7 +20,7 @@ const acceptor: Pick<Acceptor, 'begin' | 'obstacle'> = {
       if (taken === 1) firstAt = performance.now();
       if (taken === Number(most)) {
         const rate = (taken / (performance.now() - firstAt)) * 1_000;
-        process.stdout.write(JSON.stringify({ rate, memoryMb: process.resourceUsage().maxRSS / 1_024 }), () => process.exit(0));
+        process.stdout.write(JSON.stringify({ rate, memoryMb: memoryMb() }), () => process.exit(0));
       }
       return Promise.resolve({ ok: true, rootId: request.rootId ?? '', recipients: 1, mails: 1, sizeBytes: 1 });
     },
@@ -35,3 +36,8 @@ openFolderGateway({
   log: silentLog,
   metrics: createMetrics('gateway'),
 });
+
+/** The most this process had since it began. The system's `maxRSS` would not do: it begins with what the parent had at the fork. */
+function memoryMb(): number {
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1_024;
+}
