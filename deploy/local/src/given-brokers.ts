@@ -57,7 +57,7 @@ async function checkRedis(url: string): Promise<void> {
 
 function redisReason(reason: string): string {
   if (/WRONGPASS|NOAUTH|invalid password|AUTH <password>/i.test(reason)) return `it refuses the login: ${reason}`;
-  return /RESP type|closed|timed out|Protocol error|max retries/i.test(reason)
+  return /RESP type|closed|timed out|Protocol error|max retries|ECONNRESET|EPIPE/i.test(reason)
     ? `what answers there does not speak Redis (${reason})`
     : reason;
 }

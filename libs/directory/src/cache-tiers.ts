@@ -48,7 +48,7 @@ export interface TierOptions {
   staleMs?: number;
   negativeMs?: number;
   processMs?: number;
-  processEntries?: number;
+  processEntries?: number; // at most; half of them are surely kept
   circuitMs?: number;
   leaseMs?: number;
 }

@@ -24,7 +24,8 @@ const content: CategorizeDeps['content'] = {
   },
 };
 const store = redis === '' ? undefined : redisCacheStore({ url: redis, readTimeoutMs: 5_000 });
-const open = () => cachedDirectory(source, store, { processMs: 3_600_000, processEntries: users });
+// Two generations: half of the places is what is surely kept.
+const open = () => cachedDirectory(source, store, { processMs: 3_600_000, processEntries: 2 * users });
 const mails: AcceptedMail[] = [];
 for (let at = 0; at < users; at += Number(each)) {
   const to = addresses.slice(at, at + Number(each)).map((address) => `SMTP:${address}`);
