@@ -30,6 +30,7 @@ export interface ServiceFacts {
   memory: { request: string; limit: string };
   /** It reads or writes bodies, and so needs the volume or the bucket that they are in. */
   bodies: boolean;
+  directory: boolean; // asks it: label and, with directory servers, the way there
   /** It has the folders of the folder gateways. */
   folders: boolean;
   /**
@@ -42,6 +43,7 @@ export interface ServiceFacts {
 const usual: ServiceFacts = {
   memory: { request: '96Mi', limit: '256Mi' },
   bodies: true,
+  directory: false,
   folders: false,
   graceSeconds: 30,
 };
@@ -50,10 +52,11 @@ const special: Readonly<Record<string, Partial<ServiceFacts>>> = {
   gateway: { memory: { request: '128Mi', limit: '512Mi' }, folders: true, graceSeconds: 45 },
   mta: { bodies: false },
   router: { bodies: false },
-  categorizer: { memory: { request: '128Mi', limit: '512Mi' } }, // holds a directory
+  translator: { directory: true },
+  categorizer: { memory: { request: '128Mi', limit: '512Mi' }, directory: true }, // holds a directory
   'connectors/smtp': { graceSeconds: 45 },
   'connectors/routing-group': { graceSeconds: 45 },
-  'connectors/foreign': { memory: { request: '128Mi', limit: '384Mi' }, folders: true },
+  'connectors/foreign': { memory: { request: '128Mi', limit: '384Mi' }, directory: true, folders: true },
 };
 
 export function factsOf(service: string): ServiceFacts {

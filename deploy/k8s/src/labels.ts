@@ -7,6 +7,9 @@ export const partOfLine = { 'app.kubernetes.io/part-of': 'mailrail' } as const;
 /** On the pods that read or write bodies: who gets the volume, or the way to the bucket and its keys. */
 export const worksOnBodies = { 'mailrail-bodies': 'needed' } as const;
 
+/** On the pods that ask the directory: who gets the way to its servers, and their password. */
+export const asksDirectory = { 'mailrail-directory': 'asked' } as const;
+
 /** What a Deployment selects its pods by: never changes, since a selector cannot. */
 export function selectorLabels({ name }: Workload): Record<string, string> {
   return { 'app.kubernetes.io/name': name };
@@ -18,5 +21,6 @@ export function workloadLabels(workload: Workload): Record<string, string> {
     'app.kubernetes.io/component': workload.service.replace('/', '-'),
     ...partOfLine,
     ...(factsOf(workload.service).bodies ? worksOnBodies : {}),
+    ...(factsOf(workload.service).directory ? asksDirectory : {}),
   };
 }

@@ -1,6 +1,6 @@
 import { type EnvironmentEntry, fromSecret, volumeSettings } from './environment.ts';
 import { paths, secrets } from './facts.ts';
-import { partOfLine, worksOnBodies } from './labels.ts';
+import { asksDirectory, partOfLine, worksOnBodies } from './labels.ts';
 import { generatedFile, kustomization, type Manifest } from './manifest.ts';
 
 /** Ports by which a store is reached outside the line; overlays that use others change the policy. */
@@ -15,10 +15,9 @@ export const storePorts = {
 
 /** What the pods of an overlay remember, and where: a component each, and with closed networks the way out to it. */
 export function storeFiles(): Map<string, string> {
-  const [label = '', value = ''] = Object.entries(worksOnBodies)[0] ?? [];
-  const bodies = { kind: 'Deployment', labelSelector: `${label}=${value}` };
+  const bodies = deploymentsWith(worksOnBodies);
   // All of them: a stage that reads no body looks for the folder, too, when it starts.
-  const stages = { kind: 'Deployment', labelSelector: Object.entries(partOfLine)[0]?.join('=') };
+  const stages = deploymentsWith(partOfLine);
   const deliver = 'store-driver-deliver';
   return new Map([
     ['components/stores-volume/claim.yaml', generatedFile([claim])],
@@ -58,7 +57,7 @@ export function storeFiles(): Map<string, string> {
           kind: 'Component',
           patches: [
             {
-              target: { kind: 'Deployment', name: 'categorizer' },
+              target: deploymentsWith(asksDirectory),
               patch: operations([
                 ...environment([fromSecret('LDAP_PASSWORD', secrets.directory, 'password')]),
                 { path: '/spec/template/spec/containers/0/envFrom/-', value: { configMapRef: { name: secrets.directory } } },
@@ -66,11 +65,18 @@ export function storeFiles(): Map<string, string> {
             },
           ],
         },
-        'The categorizer alone asks directory servers. The overlay makes a ConfigMap and a Secret, both named mailrail-directory.',
+        'For those alone who ask directory servers. The overlay makes a ConfigMap and a Secret, both named mailrail-directory.',
       ),
     ],
-    ...egress('directory-ldap', 'directory', { 'app.kubernetes.io/name': 'categorizer' }, storePorts.directory),
+    ...egress('directory-ldap', 'directory', asksDirectory, storePorts.directory),
   ]);
+}
+
+function deploymentsWith(label: Readonly<Record<string, string>>): { kind: 'Deployment'; labelSelector: string } {
+  const labelSelector = Object.entries(label)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
+  return { kind: 'Deployment', labelSelector };
 }
 
 /** The two variables by which the AWS SDK knows who it is. */

@@ -61,7 +61,7 @@ const mistakes: { name: string; on: string; make: (all: Manifest[]) => unknown; 
     name: 'the directory’s password at another stage',
     on: 'production',
     make: (all) => container(named(all, 'Deployment', 'router')).env.push(fromSecret('LDAP_PASSWORD')),
-    says: 'router: has LDAP_PASSWORD, which categorizer and gateway alone may have',
+    says: 'router: has LDAP_PASSWORD, which those alone may have who ask the directory',
   },
   {
     name: 'a folder on no volume',

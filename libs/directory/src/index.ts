@@ -7,6 +7,7 @@ export * from './entry-profile.ts';
 export * from './filter.ts';
 export * from './index-key.ts';
 export * from './ldap/config-error.ts';
+export * from './ldap/ldap-config.ts';
 export * from './ldap/filter-text.ts';
 export * from './ldap/ldap-directory.ts';
 export * from './ldap/ldap-profile.ts';

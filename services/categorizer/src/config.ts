@@ -1,3 +1,4 @@
+import { ldapConfig } from '@mailrail/directory';
 import { serviceConfig } from '@mailrail/pipeline';
 import { z } from 'zod';
 
@@ -8,14 +9,7 @@ export const Config = z.object({
     .string()
     .min(1)
     .describe('the directory: ldap[s]://host[/baseDN], several with blanks between, or the path of an LDIF file'),
-  LDAP_BIND_DN: z.string().optional().describe('who asks directory servers; these are read by openDirectory (docs/directory.md)'),
-  LDAP_PASSWORD: z.string().optional().describe('and with which password; a secret'),
-  LDAP_BASE: z.string().optional().describe('below which DNs addresses are looked up, `;` between them'),
-  LDAP_PROFILE: z.string().optional().describe('active-directory, openldap, or the path of a .json file'),
-  LDAP_TLS: z.string().optional().describe('what ldap:// means: auto, starttls, none'),
-  LDAP_CA_FILE: z.string().optional().describe('PEM file of authorities that sign the servers’ certificates'),
-  LDAP_CERT_FILE: z.string().optional().describe('PEM file of our certificate, for SASL EXTERNAL'),
-  LDAP_KEY_FILE: z.string().optional().describe('PEM file of its key'),
+  ...ldapConfig,
   DIRECTORY_POLL_MS: z.coerce
     .number()
     .int()

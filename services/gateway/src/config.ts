@@ -1,3 +1,4 @@
+import { ldapConfig } from '@mailrail/directory';
 import { isIP } from 'node:net';
 import { serviceConfig } from '@mailrail/pipeline';
 import { z } from 'zod';
@@ -52,7 +53,8 @@ export const Config = z
     HTTP_ACCESS_FILE: text.describe('the same as a file, read at start'),
     IN_DIR: text.describe('folder with one folder for each folder gateway of the organization file'),
     DNS_SERVERS: servers.describe('name servers that are asked about senders, `,` between them; default the system’s'),
-    DIRECTORY_URL: text.describe('the directory, as the categorizer has it; read where a listener has `recipientCheck`, with LDAP_*'),
+    DIRECTORY_URL: text.describe('the directory, as the categorizer has it; read where a listener has `recipientCheck`'),
+    ...ldapConfig,
     DIRECTORY_POLL_MS: z.coerce.number().int().min(10).max(600_000).default(5_000).describe('how often it is looked at what changed'),
     DIRECTORY_TIMEOUT_MS: z.coerce
       .number()

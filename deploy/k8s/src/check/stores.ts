@@ -55,7 +55,7 @@ export function storeFaults(manifests: readonly Manifest[]): string[] {
     const needs = {
       content: factsOf(service).bodies,
       mailboxes: service === 'store-driver' && command[2] === 'deliver',
-      directory: service === 'categorizer',
+      directory: factsOf(service).directory,
     };
 
     for (const name of secretVariables) if (values[name] !== undefined) say(`${name} stands in the open`);
@@ -66,7 +66,7 @@ export function storeFaults(manifests: readonly Manifest[]): string[] {
     const ofDirectory = given.filter((name) => name.startsWith('LDAP_'));
     // A gateway asks, too, where a listener looks recipients up.
     if (ofDirectory.length > 0 && !needs.directory && service !== 'gateway')
-      say(`has ${ofDirectory.join(', ')}, which categorizer and gateway alone may have`);
+      say(`has ${ofDirectory.join(', ')}, which those alone may have who ask the directory`);
 
     const claimsVolume = z
       .array(Claiming)
