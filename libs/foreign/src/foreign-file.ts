@@ -1,4 +1,4 @@
-import type { Notify } from '@mailrail/mail';
+import { type Notify, oneLine } from '@mailrail/mail';
 
 /** Why a file, a message in it, or a recipient is not taken. */
 export type RejectCode =
@@ -46,6 +46,18 @@ export interface Entry {
   ret?: 'full' | 'hdrs';
   helo?: string;
   bytes: Buffer;
+}
+
+/**
+ * Why a message without a recipient is not taken.
+ *
+ * @param unreadable what stands where recipients should; the first of it is told.
+ * @param why where nothing stands there: what is empty or missing.
+ */
+export function nobodyToSendTo(unreadable: Entry['unreadable'], why: string, where: string): Reject {
+  const [first] = unreadable;
+  if (first === undefined) return reject('envelope', `nobody to send it to: ${why}`, where);
+  return reject('envelope', `no recipient is left: "${first.text}" ${oneLine(first.reason, 300)}`, first.where);
 }
 
 /** One message of a file that is not taken, while others may be. */

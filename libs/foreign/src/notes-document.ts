@@ -1,7 +1,7 @@
 import { type Notify, oneLine } from '@mailrail/mail';
 import type { Composition, HeaderAddress } from './compose.ts';
 import { internetId, keptField, messageIdFor } from './foreign-id.ts';
-import { type Entry, type EntryRecipient, type Reject, reject } from './foreign-file.ts';
+import { type Entry, type EntryRecipient, nobodyToSendTo, type Reject, reject } from './foreign-file.ts';
 import { notesAddress, notesList } from './notes-address.ts';
 import { notesDate } from './notes-date.ts';
 
@@ -55,12 +55,7 @@ export function notesEnvelope(document: NotesDocument, maxRecipients: number): N
         return reject('too-many-recipients', `more than ${maxRecipients} recipients`, where);
     }
   }
-  const [bad] = unreadable;
-  if (recipients.length === 0) {
-    return bad === undefined
-      ? reject('envelope', 'nobody to send it to: SendTo, CopyTo and BlindCopyTo are empty', 'SendTo')
-      : reject('envelope', `no recipient is left: "${bad.text}" ${bad.reason}`, bad.where);
-  }
+  if (recipients.length === 0) return nobodyToSendTo(unreadable, 'SendTo, CopyTo and BlindCopyTo are empty', 'SendTo');
   return { sender: isReport(document) ? null : (from?.address ?? null), recipients, unreadable };
 }
 

@@ -3,6 +3,7 @@ export * from './bag-writer.ts';
 export * from './config.ts';
 export * from './failure-report.ts';
 export * from './gateway-line.ts';
+export * from './hooked.ts';
 export * from './ladder.ts';
 export * from './open-stage.ts';
 export * from './outcome.ts';

@@ -2,7 +2,7 @@ import type { ContentStore } from '@mailrail/content-store';
 import { type AcceptedMail, type HeaderFacts, type Hooks, noHooks, type OutboundMail, type Recipient } from '@mailrail/contracts';
 import { headerFacts, normalizedNotify, receivedOnArrival } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
-import { done, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
+import { decidedBy, done, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
 import { storedHead } from './stored-head.ts';
 
 export interface SubmitDeps {
@@ -62,18 +62,7 @@ function accept(mail: OutboundMail, header: HeaderFacts, { organization, hooks, 
 
 async function hooked(mail: AcceptedMail, hooks: Hooks): Promise<Outcome> {
   const result = await hooks.run('submit', mail, mail);
-  switch (result.kind) {
-    case 'continue':
-      return passOn(mail);
-    case 'replace':
-      return passOn(result.value);
-    case 'reject':
-      return permanent(result.reason, result.status);
-    case 'defer':
-      return transient(result.reason, { delayMs: result.delayMs, countAttempt: false });
-    default:
-      return result satisfies never;
-  }
+  return decidedBy(result) ?? passOn(result.kind === 'replace' ? result.value : mail);
 }
 
 function passOn(mail: AcceptedMail): Outcome {

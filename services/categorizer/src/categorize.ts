@@ -3,7 +3,18 @@ import { type AcceptedMail, type Content, type Envelope, type HookResult, type H
 import { type BrokenGroup, type Directory, type Membership, resolveRecipients } from '@mailrail/directory';
 import type { Ledger } from '@mailrail/ledger';
 import type { OrganizationSnapshot } from '@mailrail/organization';
-import { type Counted, done, type Emit, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
+import {
+  type Counted,
+  decidedBy,
+  done,
+  type Emit,
+  type Outcome,
+  permanent,
+  poison,
+  type Stage,
+  toStation,
+  transient,
+} from '@mailrail/pipeline';
 import { asksForReceipts, changedContent, type ContentChange, formsFor } from './content-forms.ts';
 import { type Bifurcation, bifurcate, type Copy, type FormOf } from './copies.ts';
 import { resolvingOf } from './recipients.ts';
@@ -174,10 +185,4 @@ async function count(mail: AcceptedMail, split: Bifurcation, { ledger }: Categor
   if (changes.length > 0) await ledger.countOnce(changes.map((change) => ({ key: `${change.field}:${mail.mailId}`, count: change })));
   const counted: Counted[] = changes.map(({ field, by }) => ({ event: field, recipients: by }));
   return split.copies.length > 1 ? [...counted, { event: 'split', recipients: mail.recipients.length }] : counted;
-}
-
-function decidedBy<Value>(result: HookResult<Value>): Outcome | undefined {
-  if (result.kind === 'reject') return permanent(result.reason, result.status);
-  if (result.kind === 'defer') return transient(result.reason, { delayMs: result.delayMs, countAttempt: false });
-  return undefined;
 }

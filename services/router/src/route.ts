@@ -1,7 +1,7 @@
 import type { CategorizedMail, Hooks, Recipient, RecipientStatus, RoutedMail } from '@mailrail/contracts';
 import { derivedId } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
-import { done, failureReport, permanent, type Stage, toStation, transient } from '@mailrail/pipeline';
+import { decidedBy, done, failureReport, type Stage, toStation } from '@mailrail/pipeline';
 import { connectorStation } from '@mailrail/topology';
 import { type Choice, chooseConnector } from './choose-connector.ts';
 
@@ -14,9 +14,8 @@ type Way = Extract<Choice, { kind: 'connector' }>;
 
 /** Routes a mail: recipients that share connector and next hop stay together, the others become mails of their own. */
 export const route: Stage<CategorizedMail, RouteDeps> = async (mail, { organization, hooks }) => {
-  const hooked = await hooks.run('route', mail, undefined);
-  if (hooked.kind === 'reject') return permanent(hooked.reason, hooked.status);
-  if (hooked.kind === 'defer') return transient(hooked.reason, { delayMs: hooked.delayMs });
+  const decided = decidedBy(await hooks.run('route', mail, undefined));
+  if (decided !== undefined) return decided;
 
   const ways = new Map<string, { way: Way; recipients: Recipient[] }>();
   const failed: RecipientStatus[] = [];

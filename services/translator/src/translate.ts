@@ -1,5 +1,5 @@
 import { type ForeignMessage, type Hooks, noHooks, type SubmittedMail } from '@mailrail/contracts';
-import { done, type Outcome, permanent, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
+import { decidedBy, done, type Outcome, poison, type Stage, toStation, transient } from '@mailrail/pipeline';
 import type { Dialect, DialectDeps } from './dialects/dialect.ts';
 
 export interface TranslateDeps extends DialectDeps {
@@ -47,16 +47,5 @@ function passOn(mail: SubmittedMail): Outcome {
 
 async function hooked(mail: SubmittedMail, hooks: Hooks): Promise<Outcome> {
   const result = await hooks.run('translate', mail, mail);
-  switch (result.kind) {
-    case 'continue':
-      return passOn(mail);
-    case 'replace':
-      return passOn(result.value);
-    case 'reject':
-      return permanent(result.reason, result.status);
-    case 'defer':
-      return transient(result.reason, { delayMs: result.delayMs, countAttempt: false });
-    default:
-      return result satisfies never;
-  }
+  return decidedBy(result) ?? passOn(result.kind === 'replace' ? result.value : mail);
 }

@@ -1,6 +1,6 @@
 import { oneLine, smtpAddress } from '@mailrail/mail';
 import { type ParameterRules, parseMail, parseRcpt } from '@mailrail/smtp';
-import { type BadEntry, type Entry, type FileRead, type Reject, type ReadLimits, reject } from '../foreign-file.ts';
+import { type BadEntry, type Entry, type FileRead, nobodyToSendTo, type Reject, type ReadLimits, reject } from '../foreign-file.ts';
 import { type Line, lineAt, unfitByte } from '../lines.ts';
 
 /** What comes after `DATA`: offsets of the content in the file, and where the next command begins. */
@@ -94,7 +94,7 @@ export function readSession(file: Buffer, form: SessionForm, limits: ReadLimits)
         const unfit = unfitByte(file, data.start, data.end);
         const { recipients = [], unreadable = [] } = open?.entry ?? {};
         let fault: Reject | undefined;
-        if (recipients.length === 0) fault = nobody(unreadable, where);
+        if (recipients.length === 0) fault = nobodyToSendTo(unreadable, 'there is no RCPT', where);
         else if (unfit >= 0)
           fault = reject('syntax', `a NUL or a carriage return alone at byte ${unfit}: this is not a text message`, where);
         close(data.next, fault);
@@ -172,12 +172,6 @@ export function readSession(file: Buffer, form: SessionForm, limits: ReadLimits)
       ...(orcpt === undefined ? {} : { orcpt }),
     });
   }
-}
-
-function nobody(unreadable: Entry['unreadable'], where: string): Reject {
-  const [first] = unreadable;
-  if (first === undefined) return reject('envelope', 'nobody to send it to: there is no RCPT', where);
-  return reject('envelope', `no recipient is left: "${first.text}" is no mail address`, first.where);
 }
 
 function verbOf(line: string): string {

@@ -2,7 +2,7 @@ import { oneLine, parseAddress, parseDateTime } from '@mailrail/mail';
 import { decoded } from '../code-page.ts';
 import { compose, type Composition, type HeaderAddress } from '../compose.ts';
 import { keptField } from '../foreign-id.ts';
-import { type BadEntry, type Entry, type FileDialect, type Reject, reject } from '../foreign-file.ts';
+import { type BadEntry, type Entry, type FileDialect, nobodyToSendTo, type Reject, reject } from '../foreign-file.ts';
 import { type CcmailMessage, hexPieces, messageStarts, pcCodePage, readCcmail } from './ccmail-file.ts';
 
 const maxMessages = 1_000;
@@ -81,12 +81,7 @@ function envelopeOf({ labels }: CcmailMessage, maxRecipients: number): Omit<Entr
     if (recipients.length + unreadable.length > maxRecipients)
       return reject('too-many-recipients', `more than ${maxRecipients} recipients`, where);
   }
-  const [bad] = unreadable;
-  if (recipients.length === 0) {
-    return bad === undefined
-      ? reject('envelope', 'nobody to send it to: there is no To, Cc or Bcc', 'To')
-      : reject('envelope', `no recipient is left: "${bad.text}" ${bad.reason}`, bad.where);
-  }
+  if (recipients.length === 0) return nobodyToSendTo(unreadable, 'there is no To, Cc or Bcc', 'To');
   return { sender: from.value, recipients, unreadable };
 }
 

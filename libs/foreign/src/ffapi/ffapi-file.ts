@@ -1,6 +1,6 @@
 import { oneLine, parseAddress } from '@mailrail/mail';
 import { decoded } from '../code-page.ts';
-import { type EntryRecipient, type Reject, reject } from '../foreign-file.ts';
+import { type EntryRecipient, nobodyToSendTo, type Reject, reject } from '../foreign-file.ts';
 import { shownName } from '../file-name.ts';
 
 /** A message in the basic format, understood; bytes by offsets into the file. */
@@ -99,14 +99,7 @@ export function readFfapi(file: Buffer, maxRecipients: number): FfapiMessage | {
     const from = single.get('FROM');
     const sender = from === undefined ? { reason: 'FROM is missing' } : addressOf(from);
     if (typeof sender !== 'string') return reject('envelope', `nobody to answer to: ${oneLine(sender.reason, 300)}`, 'FROM');
-    const [bad] = unreadable;
-    if (recipients.length === 0) {
-      return reject(
-        'envelope',
-        bad === undefined ? 'nobody to send it to: there is no TO' : `no recipient is left: "${bad.text}" ${bad.reason}`,
-        'TO',
-      );
-    }
+    if (recipients.length === 0) return nobodyToSendTo(unreadable, 'there is no TO', 'TO');
     let start = at;
     const take = (size: number): Buffer => file.subarray(start, (start += size));
     const text = take(textSize);

@@ -1,7 +1,7 @@
 import { type Notify, oneLine, parseAddress } from '@mailrail/mail';
 import { decoded, textOf } from '../code-page.ts';
 import type { Composition, HeaderAddress } from '../compose.ts';
-import { type EntryRecipient, type Reject, reject } from '../foreign-file.ts';
+import { type EntryRecipient, nobodyToSendTo, type Reject, reject } from '../foreign-file.ts';
 import { isPlainName, shownName } from '../file-name.ts';
 import { messageIdFor } from '../foreign-id.ts';
 import { gwapiDate } from './gwapi-date.ts';
@@ -50,12 +50,7 @@ export function readGwapi(file: Buffer, maxRecipients: number): GwapiMessage | R
     }
   }
   if (recipients.length + unreadable.length > maxRecipients) return reject('too-many-recipients', `more than ${maxRecipients} recipients`);
-  const [first] = unreadable;
-  if (recipients.length === 0) {
-    return first === undefined
-      ? reject('envelope', 'nobody to send it to: To, CC and BC are empty', 'To')
-      : reject('envelope', `no recipient is left: "${first.text}" ${oneLine(first.reason, 300)}`, first.where);
-  }
+  if (recipients.length === 0) return nobodyToSendTo(unreadable, 'To, CC and BC are empty', 'To');
   const [sender] = itemsIn(keywords, 'from');
   const from = sender === undefined ? undefined : addressOf(sender);
   if (type === 'mail' && typeof from !== 'string') return reject('envelope', 'nobody to answer to: From is missing or no address', 'From');

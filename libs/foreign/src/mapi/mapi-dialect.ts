@@ -1,5 +1,13 @@
 import type { ComposedFile } from '../compose.ts';
-import { type FileRead, type ReadLimits, type Reject, reject, type TranslateContext, type Translated } from '../foreign-file.ts';
+import {
+  type FileRead,
+  nobodyToSendTo,
+  type ReadLimits,
+  type Reject,
+  reject,
+  type TranslateContext,
+  type Translated,
+} from '../foreign-file.ts';
 import { maxRtfBytes, rtfBytesSaid } from './compressed-rtf.ts';
 import { composedMapi } from './composed-mapi.ts';
 import { orReject } from './fault.ts';
@@ -34,17 +42,12 @@ export function readEntry(
     if (recipients.length + unreadable.length > limits.recipientsPerMessage) {
       return reject('too-many-recipients', `more than ${limits.recipientsPerMessage} recipients`);
     }
-    const [first] = unreadable;
     const { damage } = message;
     if (damage !== undefined && (recipients.length === 0 || writer === undefined)) {
       return reject(damage.code, `it is damaged, and nothing says who it is for: ${damage.reason}`);
     }
     if (writer === undefined) return reject('envelope', `nobody to answer to: the sender ${reason || 'is missing'}`, 'sender');
-    if (recipients.length === 0) {
-      const why =
-        first === undefined ? 'nobody to send it to: it has no recipients' : `no recipient is left: "${first.text}" ${first.reason}`;
-      return reject('envelope', why, first?.where ?? 'recipients');
-    }
+    if (recipients.length === 0) return nobodyToSendTo(unreadable, 'it has no recipients', 'recipients');
     // A report is never answered by one.
     const quiet = isAReport ? recipients.map((one) => ({ ...one, notify: 'never' as const })) : recipients;
     return {

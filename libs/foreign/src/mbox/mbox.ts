@@ -1,6 +1,6 @@
 import { oneLine, parseAddress, readHeaderBlock } from '@mailrail/mail';
 import addressparser from 'nodemailer/lib/addressparser';
-import { type BadEntry, type Entry, type FileDialect, type Reject, reject } from '../foreign-file.ts';
+import { type BadEntry, type Entry, type FileDialect, nobodyToSendTo, type Reject, reject } from '../foreign-file.ts';
 import { unfitByte } from '../lines.ts';
 import { ownMail } from '../own-mail.ts';
 import { contentOf, isMbox, type MboxMessage, readMbox } from './mbox-file.ts';
@@ -65,12 +65,7 @@ function envelopeOf(file: Buffer, message: MboxMessage, maxRecipients: number): 
         return reject('too-many-recipients', `more than ${maxRecipients} recipients`, where);
     }
   }
-  const [bad] = unreadable;
-  if (recipients.length === 0) {
-    return bad === undefined
-      ? reject('envelope', 'nobody to send it to: there is no Delivered-To, To, Cc or Bcc', 'To')
-      : reject('envelope', `no recipient is left: "${bad.text}" ${bad.reason}`, bad.where);
-  }
+  if (recipients.length === 0) return nobodyToSendTo(unreadable, 'there is no Delivered-To, To, Cc or Bcc', 'To');
   return { sender: senderOf(message.separator), recipients, unreadable };
 }
 

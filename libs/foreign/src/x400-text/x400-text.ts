@@ -1,5 +1,5 @@
 import { type Notify, oneLine, readHeaderBlock } from '@mailrail/mail';
-import { type Entry, type EntryRecipient, type FileDialect, type Reject, reject } from '../foreign-file.ts';
+import { type Entry, type EntryRecipient, type FileDialect, nobodyToSendTo, type Reject, reject } from '../foreign-file.ts';
 import { unfitByte } from '../lines.ts';
 import { ownMail } from '../own-mail.ts';
 import { orAddress, orAddresses } from './or-addresses.ts';
@@ -98,12 +98,7 @@ function readText(bytes: Buffer, maxRecipients: number): X400Text | Reject {
     if (recipients.length + unreadable.length > maxRecipients)
       return reject('too-many-recipients', `more than ${maxRecipients} recipients`, where);
   }
-  const [bad] = unreadable;
-  if (recipients.length === 0) {
-    return bad === undefined
-      ? reject('envelope', 'nobody to send it to: X400-Recipients is empty', where)
-      : reject('envelope', `no recipient is left: "${bad.text}" ${bad.reason}`, where);
-  }
+  if (recipients.length === 0) return nobodyToSendTo(unreadable, 'X400-Recipients is empty', where);
   const boundary = boundaryOf(content.first('content-type'));
   if (boundary !== undefined && !bytes.includes(`--${boundary}--`, contentAt)) notes.push('closing-line-missing');
   const isReport = /^\s*multipart\/report\b/i.test(content.first('content-type') ?? '');
