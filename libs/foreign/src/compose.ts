@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { formatDateTime, oneLine } from '@mailrail/mail';
+import { bytesStreamed, formatDateTime, oneLine } from '@mailrail/mail';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { TranslateContext, Translated } from './foreign-file.ts';
 import { withCrlf, withLineFeeds } from './line-ends.ts';
@@ -122,7 +122,11 @@ export async function* composed(composition: Composition, context: TranslateCont
   });
   const root = composer.compile();
   if (composition.reportType !== undefined) root.setHeader('Content-Type', `multipart/report; report-type=${composition.reportType}`);
-  for await (const chunk of root.createReadStream()) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+  for await (const chunk of root.createReadStream()) {
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+    bytesStreamed(4 * bytes.length); // each byte has been in a few buffers on its way through the encoder
+    yield bytes;
+  }
 }
 
 function contentOf(type: string | undefined, bytes: ComposedFile['bytes']): Iterable<Buffer> | AsyncIterable<Buffer> {

@@ -18,6 +18,7 @@ export * from './report-input.ts';
 export * from './return-path.ts';
 export * from './status.ts';
 export * from './stored-form.ts';
+export * from './stream-garbage.ts';
 export * from './typed/index.ts';
 export * from './utf8-address.ts';
 export * from './xtext.ts';

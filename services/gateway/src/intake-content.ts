@@ -1,8 +1,7 @@
 import { isAscii } from 'node:buffer';
 import type { ContentStore, ContentWriter, Stored } from '@mailrail/content-store';
 import { type Reply, replies } from '@mailrail/smtp';
-import type { FirstLines, HeaderFilter } from '@mailrail/mail';
-import { bytesStreamed } from './stream-garbage.ts';
+import { bytesStreamed, type FirstLines, type HeaderFilter } from '@mailrail/mail';
 import type { ContentCheck } from './content-check.ts';
 
 export interface ContentsOptions {

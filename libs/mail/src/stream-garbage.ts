@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * Every piece a socket gives is a buffer of its own, up to 64 KB outside the heap behind a small object inside it. The collector
+ * Every piece a socket gives or an encoder makes is a buffer of its own, up to some 64 KB outside the heap behind a small object inside it. The collector
  * sees the small ones and waits, so that one message of 50 MB leaves tens of megabytes behind. A young collection after so many
  * streamed bytes costs about a millisecond and keeps that to a few; small mail never gets there.
  */
@@ -11,7 +11,7 @@ const everyBytes = 4_194_304;
 let streamed = 0;
 let collect: ((options: { type: 'minor' }) => void) | undefined;
 
-/** Counts bytes of large messages, of all sessions. */
+/** Counts bytes of large messages that pass through this process. */
 export function bytesStreamed(count: number): void {
   streamed += count;
   if (streamed < everyBytes) return;
