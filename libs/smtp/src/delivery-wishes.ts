@@ -62,7 +62,11 @@ function holdFor(value: string | undefined, now: number): number | undefined {
 /** RFC 3339 §5.6, `2026-12-01T08:00:00Z`; an offset other than Z is as good. */
 function holdUntil(value: string | undefined): number | undefined {
   const text = value?.toUpperCase() ?? '';
-  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/.test(text)) return undefined;
+  const found = /^(\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/.exec(text);
+  if (found === null) return undefined;
+  // The 30th of February would be read as a day of March.
+  const written = Date.parse(`${found[1] ?? ''}Z`);
+  if (Number.isNaN(written) || new Date(written).toISOString().slice(0, 19) !== found[1]) return undefined;
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : at;
 }

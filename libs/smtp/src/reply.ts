@@ -39,6 +39,7 @@ export const replies = {
   tlsUnavailable: { code: 454, enhanced: '4.7.0', text: 'TLS is not available now' },
 
   unknownCommand: { code: 500, enhanced: '5.5.2', text: 'Command not recognized' },
+  authLineTooLong: { code: 500, enhanced: '5.5.6', text: 'Authentication exchange line is too long' },
   lineTooLong: { code: 500, enhanced: '5.5.2', text: 'Line too long' },
   lhloHere: { code: 500, enhanced: '5.5.1', text: 'This is LMTP: send LHLO' },
   badLineEnd: { code: 500, enhanced: '5.5.2', text: 'A command line ends with CR LF and holds no other control character' },

@@ -188,13 +188,20 @@ export class ServerSession {
           return true;
         }
         if (line.kind === 'control' && this.#phase === 'commands') {
+          // The third line of a PROXY header of version 2, here from somebody who has no say in who the client is.
+          if (line.text === '\0') {
+            this.#endWith(replies.unknownCommand, 'errors');
+            return true;
+          }
           this.#controlLine(line.text);
           return true;
         }
-        this.#command = this.#phase === 'auth' ? 'AUTH' : '';
+        const inAuth = this.#phase === 'auth';
+        this.#command = inAuth ? 'AUTH' : '';
         this.#phase = 'commands';
         this.#auth = undefined;
-        this.#mistake(line.kind === 'too-long' ? replies.lineTooLong : replies.badLineEnd);
+        if (line.kind === 'too-long') this.#mistake(inAuth ? replies.authLineTooLong : replies.lineTooLong);
+        else this.#mistake(replies.badLineEnd);
         return true;
       }
       case 'new':

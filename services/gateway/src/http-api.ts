@@ -31,7 +31,7 @@ export interface HttpApiOptions extends HandInOptions {
   timeouts?: Partial<HttpTimeouts>;
   fetchText?: FetchText; // the way to certificates of webhooks; default HTTPS
   now?: () => number; // for the age of signatures
-  wholeBodiesBytes?: number; // of all bodies that are read whole, at a time; default 96 MB
+  wholeBodiesBytes?: number; // of all bodies that are read whole, at a time: JSON, and once more webhooks; default 64 MB
 }
 
 export interface HttpApi {
@@ -70,7 +70,10 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   const clientOf = credentials(options.apiKey, options.access?.keys);
   const facts = new WeakMap<IncomingMessage, Facts>();
   const clients = new WeakMap<IncomingMessage, Client>();
-  const budget: ByteBudget = { left: options.wholeBodiesBytes ?? 96 * 1_048_576 };
+  // Two, since what is posted to a webhook is read before its signature can be looked at: strangers who hold that one full must not
+  // keep those out who have a key.
+  const wholeBodies = (): ByteBudget => ({ left: options.wholeBodiesBytes ?? 64 * 1_048_576 });
+  const [budget, webhookBudget] = [wholeBodies(), wholeBodies()];
   let closing = false;
 
   const app = fastify({
@@ -200,7 +203,7 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
       return accepted(request, reply, await composeMessage(request.raw, clientIn(request), body));
     },
   );
-  openWebhooks(app, { ...options, credentials: clientOf, budget, sendBody, tell: (raw, told) => void facts.set(raw, told) });
+  openWebhooks(app, { ...options, credentials: clientOf, budget: webhookBudget, sendBody, tell: (raw, told) => void facts.set(raw, told) });
 
   app.get<{ Params: { id: string } }>(
     '/v1/messages/:id',

@@ -36,8 +36,8 @@ function version1(input: Buffer): ProxyHeader {
   if (found === null) return bad;
   const [, family, address = '', own = '', port = '', ownPort = ''] = found;
   const isAddress = family === '4' ? isIPv4 : isIPv6;
-  if (!isAddress(address) || !isAddress(own) || Number(port) > 65_535 || Number(ownPort) > 65_535) return bad;
-  return { kind: 'header', client: { address, port: Number(port) }, bytes };
+  if (!isAddress(address) || !isAddress(own) || address.includes('%') || Number(port) > 65_535 || Number(ownPort) > 65_535) return bad;
+  return { kind: 'header', client: { address: family === '6' ? canonical(address) : address, port: Number(port) }, bytes };
 }
 
 function version2(input: Buffer): ProxyHeader {

@@ -279,6 +279,8 @@ export class SmtpConnection {
         this.#context.log.info('gateway.content-dropped', { gateway: this.#context.settings.name, fault: event.fault });
         return this.#dropIntake();
       case 'auth':
+        // Nobody here may act for another (RFC 4616 §2, RFC 5802 §5.1): who asks to must not believe that he does.
+        if (event.authzid !== '' && event.authzid !== event.user) return this.#onAuth(undefined);
         if (event.mechanism === 'SCRAM-SHA-256') return this.#onAuth(event.proved ? this.#context.proved(event.user) : undefined);
         return this.#onAuth(this.#context.authenticate(event.user, event.password));
       case 'scram': {
@@ -517,7 +519,7 @@ export class SmtpConnection {
 
   /** Another client from now on, about whom nothing is proved; it is inside by nothing a proxy says (S3). */
   #onXclient({ address, helo = '' }: XclientCommand): void {
-    this.#address = address ?? this.#context.address;
+    this.#address = address === undefined ? this.#context.address : plainAddress(address);
     this.#helo = helo;
     this.#inNetwork = false;
     this.#user = this.#peer = undefined;

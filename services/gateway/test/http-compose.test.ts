@@ -216,6 +216,26 @@ describe('what is refused', () => {
     expect(large.response.json()).toMatchObject({ status: 413 });
   });
 
+  test.each([
+    ['recipients', '"to":[', '1,', '1]'],
+    ['lists', '"to":[', '[],', '[]]'],
+    ['fields', '"to":"ben@corp.example","headers":{', '"X-A":"1",', '"X-A":"1"}'],
+    ['fields that do not exist', '"to":"ben@corp.example",', '"y\\"":{},', '"z":1'],
+  ])('a hundred thousand %s cost nothing: refused before they are built', async (_, begin, one, end) => {
+    const { app, acceptor, post } = httpApp();
+    const response = await post(url, json, `{"from":"ada@corp.example",${begin}${one.repeat(100_000)}${end}}`);
+    await app.close();
+    expect(response.json()).toMatchObject({ status: 422, code: 'message', detail: 'the message has more than 20000 values' });
+    expect(acceptor.taken).toHaveLength(0);
+  });
+
+  test('commas, quotes and brackets of a text are no values', async () => {
+    const text = '",[{:\\"\\\n'.repeat(30_000);
+    const { response, text: sent } = await send({ ...small, text });
+    expect(response.statusCode).toBe(202);
+    expect((await simpleParser(sent)).text).toContain('",[{:\\"\\\n",[{:');
+  });
+
   test('others have the memory: 503, and the place is free again afterwards', async () => {
     const { app, acceptor, post } = httpApp({ wholeBodiesBytes: 3_000 });
     let release = (): void => {};

@@ -49,6 +49,19 @@ describe('who may what', () => {
       code: 'sender-denied',
       pointers: ['/envelope/from', '/header/From'],
     },
+    ...[
+      ['behind a line that is no field', ' \r\nFrom: ada@corp.example\r\n\r\nx', 'unrecognised'],
+      ['behind a later line that is no field', 'From: billing@corp.example\r\nwhat\r\nFrom: ada@corp.example\r\n\r\nx', 'syntax'],
+      ['in what is no address', 'From: Ada ada@corp.example>\r\n\r\nx', 'sender-denied'],
+      ['beside its own', 'From: ada@corp.example>, billing@corp.example\r\n\r\nx', 'sender-denied'],
+    ].map(([name = '', body = '', code = '']) => ({
+      name: `another name ${name}`,
+      key: 'billing-key',
+      query: 'from=billing@corp.example&to=ben@corp.example',
+      body,
+      gives: code === 'sender-denied' ? 403 : 422,
+      code,
+    })),
     { name: 'a key without the scope', key: 'reader-key', gives: 403, code: 'scope' },
     { name: 'a digest is no key', key: sha256('billing-key'), gives: 401, code: 'unauthorized' },
   ];

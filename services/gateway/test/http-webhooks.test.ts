@@ -290,6 +290,23 @@ describe('Amazon SES', () => {
     expect(one.acceptor.taken[0]?.request).toMatchObject({ sender: 'SMTP:bounce+7@shop.example', origin: { trust: 'outside' } });
     expect(asked).toEqual([common.SigningCertURL]);
   });
+  test('more than SNS ever sends: refused before it is understood', async () => {
+    const { asked, fetchText } = amazon();
+    const one = app({ fetchText });
+    const answer = await send(one, notification({ Subject: 'x'.repeat(2_200_000) }));
+    await one.app.close();
+    expect(answer.statusCode).toBe(413);
+    expect(asked).toEqual([]);
+  });
+  test('strangers who fill the place of webhooks keep nobody out who has a key', async () => {
+    const { fetchText } = amazon();
+    const one = app({ fetchText, wholeBodiesBytes: 600 });
+    const full = await send(one, notification());
+    const json = { 'content-type': 'application/json' };
+    const composed = await one.post('/v1/messages:compose', json, JSON.stringify({ from: 'ada@corp.example', to: 'ben@corp.example' }));
+    await one.app.close();
+    expect([full.statusCode, composed.statusCode]).toEqual([503, 202]);
+  });
   test('a subscription of our topic is confirmed, at Amazon', async () => {
     const { asked, fetchText } = amazon();
     const one = app({ fetchText });

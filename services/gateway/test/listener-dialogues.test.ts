@@ -43,6 +43,7 @@ const elsewhere: Readonly<Record<string, string>> = {
     'l4-scram-cancelled',
     'l5-scram-malformed',
   ]),
+  ...because('a host that lets one account act for another', ['j3-auth-plain-forms']),
   ...because('an account without SCRAM', ['l6-scram-not-offered']),
   ...because('AUTH offered and not required: no listener does so', ['b4-auth-bad', 'b8-auth-parameter']),
   ...because('a clock that stands still', ['o0-futurerelease', 'o1-futurerelease-bad']),

@@ -11,6 +11,8 @@ const v1 = (text: string) => Buffer.from(text, 'latin1');
 test.each([
   ['TCP4', v1('PROXY TCP4 192.0.2.1 192.0.2.2 12345 25\r\n'), { address: '192.0.2.1', port: 12_345 }],
   ['TCP6', v1('PROXY TCP6 2001:db8::1 2001:db8::2 12345 25\r\n'), { address: '2001:db8::1', port: 12_345 }],
+  ['TCP6, written at length', v1('PROXY TCP6 2001:DB8:0::1 2001:db8::2 1 25\r\n'), { address: '2001:db8::1', port: 1 }],
+  ['TCP6, IPv4 in IPv6', v1('PROXY TCP6 ::ffff:c000:201 ::1 1 25\r\n'), { address: '192.0.2.1', port: 1 }],
   ['UNKNOWN', v1('PROXY UNKNOWN\r\n'), undefined],
   ['UNKNOWN and more', v1('PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n'), undefined],
   ['version 2, TCP4', v2(0x21, 0x11, ipv4), { address: '192.0.2.1', port: 12_345 }],
@@ -35,6 +37,7 @@ test.each([
   ['a bare line feed', v1(`PROXY TCP4 192.0.2.1 192.0.2.2 1 25\n${' '.repeat(80)}`)],
   ['no address', v1('PROXY TCP4 192.0.2.256 192.0.2.2 1 25\r\n')],
   ['an address of the other family', v1('PROXY TCP6 192.0.2.1 192.0.2.2 1 25\r\n')],
+  ['an address with an interface', v1('PROXY TCP6 fe80::1%eth0 ::1 1 25\r\n')],
   ['a port too high', v1('PROXY TCP4 192.0.2.1 192.0.2.2 65536 25\r\n')],
   ['a word too many', v1('PROXY TCP4 192.0.2.1 192.0.2.2 1 25 x\r\n')],
   ['another protocol', v1('PROXY UDP4 192.0.2.1 192.0.2.2 1 25\r\n')],

@@ -44,6 +44,14 @@ test('foreign text in the field: words, never a line or another result', () => {
   expect(lines[1]).toMatch(/^\tdkim=none header\.d="a\.example[^"]*" header\.s="a_; spf=pass \(" header\.b="[^"]*";$/);
 });
 
+test('a message without a signature: no properties of it', () => {
+  const field = authenticationResults(
+    'gw.corp.example',
+    findings({ dkim: [{ result: 'none', domain: '', selector: '', signature: '' }], arc: undefined }),
+  );
+  expect(field.split('\r\n')[1]).toBe('\tdkim=none;');
+});
+
 describe('what the library sees', () => {
   async function through(chunks: readonly string[]): Promise<string> {
     const to = new PassThrough({ highWaterMark: 10_000_000 });

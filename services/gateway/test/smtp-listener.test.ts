@@ -663,7 +663,7 @@ describe('behind a proxy', () => {
     await other.reply();
     other.send(binary);
     expect(await other.reply()).toMatch(/^500 5\.5\.2/);
-    other.destroy();
+    await other.end();
     expect(mails()).toEqual([]);
   });
 
@@ -902,6 +902,17 @@ describe('submission', () => {
     expect(await scram(other, 'app', 'wrong')).toMatch(/^535 5\.7\.8/);
     expect(await scram(other, 'nobody', 'correct horse')).toMatch(/^535 5\.7\.8/);
     expect(await other.mail()).toMatch(/^530/);
+  });
+
+  test('who knows the password may not act for another: nobody here may', async () => {
+    const port = await open({ kind: 'submission', account });
+    const talk = await Talk.hello(port);
+    const as = (authzid: string) => `AUTH PLAIN ${Buffer.from(`${authzid}\0app\0correct horse`).toString('base64')}`;
+    expect(await talk.say(as('boss'))).toMatch(/^535 5\.7\.8/);
+    expect(await talk.mail()).toMatch(/^530/);
+    expect(await talk.say(as('app'))).toMatch(/^235/);
+    expect(await talk.mail()).toMatch(/^250/);
+    expect(mails()).toHaveLength(1);
   });
 
   test('without an account AUTH is not offered and nothing is taken', async () => {

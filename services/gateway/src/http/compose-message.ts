@@ -8,6 +8,7 @@ import type { Client } from './credentials.ts';
 import { type HandInOptions, handInWhole, requireLine, requireSenders, takeQuota } from './hand-in.ts';
 import { headerValues } from './header-values.ts';
 import { openKeyed } from './idempotency.ts';
+import { hasFewValues } from './json-size.ts';
 import { requireRelay } from './message-envelope.ts';
 import { HttpProblem } from './problem.ts';
 import { type ByteBudget, readBody } from './read-body.ts';
@@ -40,7 +41,7 @@ export async function composeMessage(
     options.sendBody();
     const body = await readBody(request, maxComposeBytes, options.budget);
     ({ release } = body);
-    const message = readMessage(body.bytes);
+    const message = readMessage(body.bytes, settings.limits.recipientsPerMessage);
     const recipients = recipientsOf(message, settings.limits.recipientsPerMessage);
     const digest = requestDigest('messages:compose', {}).update(body.bytes).digest('hex');
     requireRelay(recipients, client.who, (name) => snapshot.domain(name));
@@ -84,7 +85,13 @@ export async function composeMessage(
   }
 }
 
-function readMessage(bytes: Buffer): ComposedMessage {
+/** Values of a message besides its recipients, and of each recipient: far more than any has. */
+const mostValues = 10_000;
+const valuesPerRecipient = 10;
+
+function readMessage(bytes: Buffer, maxRecipients: number): ComposedMessage {
+  const most = mostValues + valuesPerRecipient * maxRecipients;
+  if (!hasFewValues(bytes, most)) throw new HttpProblem(422, 'message', `the message has more than ${most} values`);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

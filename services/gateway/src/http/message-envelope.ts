@@ -125,10 +125,15 @@ export function messageEnvelope(
   return { sender, recipients: withDefault(meant, query.notify), removeFields: blindFields };
 }
 
-/** Who the message says wrote and sent it, typed; what is no address names nobody. */
+/**
+ * Who the message says wrote and sent it, typed. What cannot be read as an address is told too, as one that is nobody's: a mail program
+ * may show somebody's in it.
+ */
 export function authorsOf(fields: HeaderFields['fields']): string[] {
   const names = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
-  return fields.flatMap(({ name, value }) => (names.has(name) ? addresses(value).flatMap(({ mailbox }) => mailbox?.address ?? []) : []));
+  return fields.flatMap(({ name, value }) =>
+    names.has(name) ? addresses(value).map(({ mailbox, text }) => mailbox?.address ?? `SMTP:${text} (no address)`) : [],
+  );
 }
 
 /** Rule S1. @throws HttpProblem 403 naming the recipients it is about */

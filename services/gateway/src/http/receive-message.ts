@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { newRootId } from '@mailrail/mail';
 import type { Intake } from '../accept.ts';
 import { headerSplit, type SplitMessage } from '../eml/header-split.ts';
+import { requireFields } from '../eml/header-fields.ts';
 import { lineEnds } from '../eml/line-ends.ts';
 import { missingFields } from '../eml/missing-fields.ts';
 import { MessageRefused } from '../eml/refusal.ts';
@@ -58,6 +59,8 @@ export async function receiveMessage(
     const found = messageFields(header);
     const { sender, recipients, removeFields } = messageEnvelope(fromQuery, header, found, rules);
     if (fromQuery.recipients === undefined) requireRelay(recipients, client.who, known);
+    // Behind a line that is no field we would not see another From, and a mail program might.
+    if (client.maySendAs !== undefined) requireFields(header, found);
     requireSenders(client, () => [
       ...(sender === null ? [] : [{ address: sender, pointer: '/envelope/from' }]),
       ...authorsOf(found.fields).map((address) => ({ address, pointer: '/header/From' })),

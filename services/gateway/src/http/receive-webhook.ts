@@ -34,6 +34,12 @@ import { type SnsDeps, verifyTopic } from './sns-topic.ts';
 /** Larger than what any of the providers posts: 35 MB of mail as base64. */
 export const maxWebhookBytes = 50 * 1_048_576;
 
+/**
+ * SNS says at most 256 KB, which JSON writes in up to six times as many. Its body is parsed before anybody has proved anything, and
+ * as objects it may be many times as large.
+ */
+const maxSnsBytes = 2 * 1_048_576;
+
 export interface WebhookOptions extends HandInOptions {
   claims: Pick<Ledger, 'claim'>;
   credentials: Credentials;
@@ -71,7 +77,7 @@ async function receive(request: IncomingMessage, hook: Webhook, options: Webhook
   }
   requireLine(options.acceptor);
   options.sendBody();
-  const { bytes, release } = await readBody(request, maxWebhookBytes, options.budget);
+  const { bytes, release } = await readBody(request, hook.kind === 'ses' ? maxSnsBytes : maxWebhookBytes, options.budget);
   try {
     const form = await readForm(request.headers['content-type'] ?? '', bytes);
     if (form !== undefined && 'kind' in form) throw refused(form);

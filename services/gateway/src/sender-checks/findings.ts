@@ -32,12 +32,10 @@ function result(text: string): string {
 export function authenticationResults(host: string, findings: Findings | undefined): string {
   if (findings === undefined) return `Authentication-Results: ${host}; none\r\n`;
   const { dkim, spf, dmarc, arc } = findings;
-  const lines = dkim
-    .slice(0, maxSignatures)
-    .map(
-      ({ result: how, domain, selector, signature }) =>
-        `dkim=${result(how)} header.d=${word(domain)} header.s=${word(selector)} header.b=${word(signature.slice(0, 8))}`,
-    );
+  const lines = dkim.slice(0, maxSignatures).map(({ result: how, domain, selector, signature }) => {
+    const known = Object.entries({ d: domain, s: selector, b: signature.slice(0, 8) }).filter(([, value]) => value !== '');
+    return [`dkim=${result(how)}`, ...known.map(([tag, value]) => `header.${tag}=${word(value)}`)].join(' ');
+  });
   if (lines.length === 0) lines.push('dkim=none');
   lines.push(`spf=${result(spf.result)} smtp.${spf.property}=${word(spf.domain)}`);
   lines.push(
