@@ -58,7 +58,9 @@ describe('what becomes of JSON', () => {
     expect(request?.recipients).toEqual(
       ['ben', 'chloe', 'dmitri', 'secret'].map((local) => ({ address: `SMTP:${local}@corp.example`, notify: ['success'] })),
     );
-    expect(text).not.toMatch(/secret|bcc/i);
+    // Its identity is random and may spell `bcc`; it stands in the boundaries without hyphens.
+    const id = request?.rootId ?? '';
+    expect(text.replaceAll(id, '').replaceAll(id.replaceAll('-', ''), '')).not.toMatch(/secret|bcc/i);
     const read = await simpleParser(text);
     expect(read.from?.value).toEqual([{ address: 'ada@corp.example', name: 'Ada "the first", Countess' }]);
     expect(read.replyTo?.value[0]?.address).toBe('ada+answers@corp.example');
