@@ -1,18 +1,5 @@
-import { type Log, type Metrics, silentLog } from '@mailrail/telemetry';
-import { redisCacheStore } from './cache-store.ts';
-import { cachedDirectory } from './cached-directory.ts';
-import { openDirectory } from './ldap/open-directory.ts';
+import { type OpenCachedDirectoryOptions, openCachedDirectory } from './open-cached-directory.ts';
 import type { Directory } from './port.ts';
-
-export interface OnDemandOptions {
-  /** Servers or a file, as `openDirectory` takes them. */
-  url: string;
-  redisUrl: string;
-  env: Readonly<Record<string, string | undefined>>;
-  log?: Log;
-  metrics?: Pick<Metrics, 'cacheLookups'>;
-  timeoutMs?: number; // after this a lookup counts as unanswered; default 2,000
-}
 
 export type OwnersOnDemand = Pick<Directory, 'byAddress' | 'close'>;
 
@@ -20,22 +7,23 @@ export type OwnersOnDemand = Pick<Directory, 'byAddress' | 'close'>;
  * A directory for a stage that seldom needs one: opened, with the cache that all stages share, when the first question comes. What cannot
  * be opened does not answer, and is tried again with the next question.
  */
-export function directoryOnDemand(options: OnDemandOptions): OwnersOnDemand {
-  const { log = silentLog, timeoutMs = 2_000 } = options;
+export function directoryOnDemand({
+  timeoutMs = 2_000,
+  ...options
+}: Omit<OpenCachedDirectoryOptions, 'timeoutMs'> & { timeoutMs?: number }): OwnersOnDemand {
   let opened: Promise<Directory> | undefined;
-  const open = async (): Promise<Directory> => {
-    const source = await openDirectory(options.url, { env: options.env, log, timeoutMs });
-    const store = redisCacheStore({ url: options.redisUrl, log });
-    return cachedDirectory(source, store, { log, timeoutMs, ...(options.metrics === undefined ? {} : { metrics: options.metrics }) });
-  };
   return {
     async byAddress(addresses) {
-      opened ??= open();
+      opened ??= openCachedDirectory({ ...options, timeoutMs });
+      const opening = opened;
       try {
-        const directory = await opened;
+        const directory = await opening;
         return await directory.byAddress(addresses);
       } catch (error) {
-        opened = undefined;
+        // One that opened stays: whoever forgot it would leave its connections open.
+        opening.catch(() => {
+          if (opened === opening) opened = undefined;
+        });
         return { ok: false, reason: error instanceof Error ? error.message : String(error) };
       }
     },

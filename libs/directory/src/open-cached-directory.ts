@@ -5,10 +5,10 @@ import { openDirectory } from './ldap/open-directory.ts';
 
 export interface OpenCachedDirectoryOptions {
   url: string; // as `openDirectory` takes it
-  env: NodeJS.ProcessEnv; // where `LDAP_*` is found
+  env: Readonly<Record<string, string | undefined>>; // where `LDAP_*` is found
   redisUrl: string | undefined; // where entries are shared; in the process alone without it
-  pollMs: number;
-  timeoutMs: number;
+  pollMs?: number | undefined; // default as `openDirectory` has it
+  timeoutMs: number; // after this a lookup counts as unanswered
   log: Log;
   metrics: Pick<Metrics, 'cacheLookups'>;
 }
@@ -20,7 +20,7 @@ export interface OpenCachedDirectoryOptions {
  */
 export async function openCachedDirectory(options: OpenCachedDirectoryOptions): Promise<CachedDirectory> {
   const { url, env, redisUrl, pollMs, timeoutMs, log, metrics } = options;
-  const source = await openDirectory(url, { env, log, pollMs, timeoutMs });
+  const source = await openDirectory(url, { env, log, timeoutMs, ...(pollMs === undefined ? {} : { pollMs }) });
   const store = redisUrl === undefined ? undefined : redisCacheStore({ url: redisUrl, log });
   return cachedDirectory(source, store, { log, metrics, timeoutMs });
 }
