@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type OrganizationSnapshot, organizationErrorsText, parseOrganization, waysOut } from '@mailrail/organization';
-import { type GuardedBrokers, guardedBrokers, managementGuess } from '@mailrail/testing';
+import { againIfPortTaken, type GuardedBrokers, guardedBrokers, managementGuess, PortTaken } from '@mailrail/testing';
 import { declareTopology, moveReplaced, topologyOf } from '@mailrail/topology';
 import { openDataDirectory, ownOrDefault, secretsOf } from './data-directory.ts';
 import { type Endpoints, removeEndpoints, writeEndpoints } from './endpoints.ts';
@@ -45,23 +45,17 @@ export type LineOptions = Omit<StartOptions, 'samples' | 'slow'> & {
   signal?: AbortSignal;
 };
 
-/** A port that was free when it was chosen was taken when a stage wanted to listen on it. */
-class PortTaken extends Error {}
-
 /**
  * Runs a whole line on this machine. Resolves when every stage is ready and `endpoints.json` is written. Where another program
  * takes a port meanwhile, it is started a second time: what is taken then is replaced.
  *
  * @throws Error with a message for a person; whatever had been started is stopped by then.
  */
-export async function startLine(options: LineOptions): Promise<Line> {
-  try {
-    return await startOnce(options);
-  } catch (error) {
-    if (!(error instanceof PortTaken)) throw error;
-    options.say?.(`${error.message.split(';')[0]}; starting again with another one`);
-    return startOnce(options);
-  }
+export function startLine(options: LineOptions): Promise<Line> {
+  return againIfPortTaken(
+    () => startOnce(options),
+    ({ message }) => options.say?.(`${message.split(';')[0]}; starting again with another one`),
+  );
 }
 
 async function startOnce(options: LineOptions): Promise<Line> {

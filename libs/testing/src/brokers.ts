@@ -3,7 +3,7 @@ import { type OwnRedis, type RedisOptions, startRedis } from './brokers/redis-pr
 import { brokerSources } from './brokers/sources.ts';
 
 export { type BrokerUrls, type GuardedBrokers, type GuardOptions, type GuardReport, guardedBrokers } from './brokers/guarded.ts';
-export { freePorts } from './brokers/ports.ts';
+export { againIfPortTaken, freePorts, PortTaken } from './brokers/ports.ts';
 export { beginningOf, commandLine } from './brokers/processes.ts';
 export { type OwnRabbitMq, type OwnServer } from './brokers/rabbitmq-process.ts';
 export { type OwnRedis } from './brokers/redis-process.ts';

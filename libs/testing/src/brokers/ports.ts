@@ -33,6 +33,29 @@ export async function freePorts(wanted: readonly number[]): Promise<number[]> {
   }
 }
 
+/** A port that was free when it was chosen was taken when somebody wanted to listen on it. */
+export class PortTaken extends Error {}
+
+/**
+ * Starts what chooses ports for itself, and once more when another program took one meanwhile.
+ *
+ * @param start throws PortTaken with the port in its message, and has stopped by then whatever it had started.
+ * @param tell hears of it before the second try.
+ * @throws PortTaken when it happens again.
+ */
+export async function againIfPortTaken<Started>(
+  start: () => Promise<Started>,
+  tell: (taken: PortTaken) => void = () => {},
+): Promise<Started> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!(error instanceof PortTaken)) throw error;
+    tell(error);
+    return start();
+  }
+}
+
 async function listenAnywhere(): Promise<Server> {
   const count = ephemeralStart() - firstOfAny;
   const start = Math.floor(Math.random() * count);

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import amqp from 'amqplib';
 import { waitFor } from '../wait-for.ts';
-import { freePorts } from './ports.ts';
+import { againIfPortTaken, freePorts, PortTaken } from './ports.ts';
 import { commandLine, gone, pidIn, signal, within } from './processes.ts';
 import { reapedAtDeath, removedAtDeath } from './reaped.ts';
 
@@ -60,22 +60,14 @@ const plugins = ['rabbitmq_management', 'rabbitmq_prometheus', 'rabbitmq_shovel'
 const node = 'mailrail@localhost';
 const loopback = '-kernel inet_dist_use_interface {127,0,0,1}';
 
-/** A port that was free when it was chosen was taken when the node wanted it. */
-class PortTaken extends Error {}
-
 /**
  * A RabbitMQ node of our own: own data, ports, epmd and cookie, on loopback only. Resolves when AMQP and the management API answer.
  * Where another program takes one of its ports meanwhile, ports are chosen a second time.
  *
  * @throws Error with the end of the server's output when it does not come up in 90 s.
  */
-export async function startRabbitMq(options: RabbitMqOptions): Promise<OwnRabbitMq> {
-  try {
-    return await startOnce(options);
-  } catch (error) {
-    if (!(error instanceof PortTaken)) throw error;
-    return startOnce(options);
-  }
+export function startRabbitMq(options: RabbitMqOptions): Promise<OwnRabbitMq> {
+  return againIfPortTaken(() => startOnce(options));
 }
 
 async function startOnce(options: RabbitMqOptions): Promise<OwnRabbitMq> {
