@@ -10,22 +10,11 @@ export interface End {
   what: 'mail' | 'report';
 }
 
+/** Dialects of other systems, each with a folder of that name in the default organization. */
+const foreignWays = ['bsmtp', 'sgw', 'gwapi', 'ffapi', 'dxl', 'x400-text', 'mbox', 'sms', 'ccmail', 'notes-text', 'msg', 'tnef'] as const;
+const foreign: ReadonlySet<string> = new Set(foreignWays);
 /** A folder of the default organization, named as its dialect. */
-export type FolderWay =
-  | 'pickup'
-  | 'replay'
-  | 'bsmtp'
-  | 'sgw'
-  | 'gwapi'
-  | 'ffapi'
-  | 'dxl'
-  | 'x400-text'
-  | 'mbox'
-  | 'sms'
-  | 'ccmail'
-  | 'notes-text'
-  | 'msg'
-  | 'tnef';
+export type FolderWay = 'pickup' | 'replay' | (typeof foreignWays)[number];
 
 export interface Sample {
   name: string; // of the file in samples/, too: `<name>.eml`, for a foreign format `<name>.<way>`
@@ -211,21 +200,6 @@ export function sampleBytes(sample: Sample, run: string, now: Date): Buffer {
     .replace(/^Msg-Id= .*$/m, `Msg-Id= ${messageIdOf(sample, run).slice(1, -1)};`);
   return Buffer.from(text.replaceAll(/\r?\n/g, '\r\n'));
 }
-
-const foreign: ReadonlySet<string> = new Set([
-  'bsmtp',
-  'sgw',
-  'gwapi',
-  'ffapi',
-  'dxl',
-  'x400-text',
-  'mbox',
-  'sms',
-  'ccmail',
-  'notes-text',
-  'msg',
-  'tnef',
-]);
 
 /** Files that are no text. */
 export function isBinary({ way }: Pick<Sample, 'way'>): boolean {
