@@ -18,6 +18,8 @@ import { type Supervised, supervise } from './supervised.ts';
 import { lastLines } from './tail.ts';
 
 const readyWithinMs = 90_000;
+/** Where cores are short senders are answered first: what waits meanwhile fills bags, and those are cheaper to carry. */
+const carrierNiceness = 10;
 const takesMail = (name: string) => name === 'line' || name === 'sink' || name.startsWith('gateway');
 
 const defaults = path.join(import.meta.dirname, '..', '..', '..', 'libs', 'organization', 'default');
@@ -143,8 +145,7 @@ async function startOnce(options: LineOptions): Promise<Line> {
         args,
         env: (adminPort) => ({ ...own, ADMIN_PORT: String(adminPort) }),
         log: log(name),
-        // Where cores are short senders are answered first: what waits meanwhile fills bags, and those are cheaper to carry.
-        niceness: takesMail(name) ? 0 : 5,
+        niceness: takesMail(name) ? 0 : carrierNiceness,
         onStart: () => void write(),
         onDeath: ({ code, signal, waitMs }) => {
           if (isReady)

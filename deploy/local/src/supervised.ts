@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setPriority } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePorts } from '@mailrail/testing';
 import type { LogFile } from './log-file.ts';
+import { lowerPriority } from './lower-priority.ts';
 import { restartPauses } from './restart-pauses.ts';
 
 /** A process of the line under supervision: it is started again when it dies. */
@@ -36,16 +36,6 @@ export interface SupervisedOptions {
   onStart: () => void;
   /** It has died; `waitMs` until it is started again. */
   onDeath: (how: { code: number | null; signal: NodeJS.Signals | null; waitMs: number }) => void;
-}
-
-/** A lower priority is a wish: where the system does not grant it the process runs all the same. */
-function lower(pid: number, niceness: number): void {
-  if (niceness === 0) return;
-  try {
-    setPriority(pid, niceness);
-  } catch {
-    // gone already, or not allowed
-  }
 }
 
 /** EX_CONFIG: the configuration is wrong, and stays so. */
@@ -82,7 +72,7 @@ export async function supervise(options: SupervisedOptions): Promise<Supervised>
     });
     pauses.started();
     if (started.pid === undefined) return;
-    lower(started.pid, niceness);
+    void lowerPriority(started.pid, niceness);
     onStart();
   }
   await start();

@@ -20,25 +20,34 @@ interface OpenBag {
   bytes: number;
 }
 
-/** Most time between two bags of one way that are not full, and how it grows with the load: 1 ms for so many mails a second. */
-const maxGapMs = 25;
-const mailsPerSecondPerGapMs = 16;
+/** How the gap between two bags of one way grows with the load: 1 ms for so many mails a second. */
+const mailsPerSecondPerGapMs = 3;
+
+export interface Gaps {
+  /** Most time between two bags of one way that are not full. */
+  maxGapMs: number;
+  /** A bag also leaves when its way has none under way that is not confirmed: for mails that somebody waits for. */
+  endAtConfirm: boolean;
+}
+const gapsOfStage: Gaps = { maxGapMs: 40, endAtConfirm: false };
 
 /**
  * Hands mails on in bags (B1): mails for the same queue, lane and (for connectors) next hop leave together, at most 16 mails and 64 KB.
  *
  * Bags of one way leave a gap apart unless they are full. The gap grows with the rate, from nothing at rest to `maxGapMs`: a mail that
  * comes later than that after the last bag leaves at the end of its turn. So at rest a bag holds one mail and leaves at once, and
- * under load bags fill, which is what makes eight durable hops affordable.
+ * under load bags fill, which is what makes eight durable hops affordable. What left together arrives together, and the next stage
+ * need not wait for it again: the whole line costs about one gap.
  */
 export class BagWriter {
   readonly #bus: Pick<Bus, 'publish'>;
   readonly #metrics: Pick<Metrics, 'bagMails' | 'published'> | undefined;
-  readonly #maxGapMs: number;
+  readonly #gaps: Gaps;
   readonly #encode: MailEncoder;
   readonly #now: () => number;
   readonly #open = new Map<string, OpenBag>(); // by way: the bag that still takes mails
   readonly #leftAt = new Map<string, number>(); // by way, for as long as it matters
+  readonly #unconfirmed = new Map<string, number>(); // by way: bags, where `endAtConfirm` asks for it
   #due: NodeJS.Timeout | undefined;
   #leaving = false;
   #perSecond = 0; // mails, over all ways, smoothed
@@ -47,7 +56,7 @@ export class BagWriter {
   constructor(
     bus: Pick<Bus, 'publish'>,
     metrics?: Pick<Metrics, 'bagMails' | 'published'>,
-    gapMs = maxGapMs,
+    gaps: Gaps = gapsOfStage,
     encode: MailEncoder = mailEncoder(),
     now: () => number = () => performance.now(),
   ) {
@@ -55,7 +64,7 @@ export class BagWriter {
     this.#encode = encode;
     this.#bus = bus;
     this.#metrics = metrics;
-    this.#maxGapMs = gapMs;
+    this.#gaps = gaps;
   }
 
   /**
@@ -96,10 +105,11 @@ export class BagWriter {
     this.#leaving = false;
     clearTimeout(this.#due);
     const now = this.#now();
-    const gapMs = Math.min(this.#maxGapMs, this.#perSecond / mailsPerSecondPerGapMs);
+    const { maxGapMs, endAtConfirm } = this.#gaps;
+    const gapMs = Math.min(maxGapMs, this.#perSecond / mailsPerSecondPerGapMs);
     let nextMs = Number.POSITIVE_INFINITY;
     for (const [way, bag] of this.#open) {
-      const waitMs = (this.#leftAt.get(way) ?? 0) + gapMs - now;
+      const waitMs = endAtConfirm && !this.#unconfirmed.has(way) ? 0 : (this.#leftAt.get(way) ?? 0) + gapMs - now;
       if (waitMs <= 0) this.#send(way, bag);
       else nextMs = Math.min(nextMs, waitMs);
     }
@@ -117,14 +127,28 @@ export class BagWriter {
     this.#sentAt = now;
     this.#metrics?.bagMails.observe(bag.entries.length);
     this.#metrics?.published.inc({ station: bag.station }, bag.entries.length);
+    this.#underWay(way, 1);
     this.#bus.publish(bagMessage(bag), bag.epoch).then(
       () => {
+        this.#underWay(way, -1);
         for (const entry of bag.entries) entry.resolve();
       },
       (error: unknown) => {
+        this.#underWay(way, -1);
         for (const entry of bag.entries) entry.reject(error);
       },
     );
+  }
+
+  #underWay(way: string, change: 1 | -1): void {
+    if (!this.#gaps.endAtConfirm) return;
+    const bags = (this.#unconfirmed.get(way) ?? 0) + change;
+    if (bags > 0) {
+      this.#unconfirmed.set(way, bags);
+      return;
+    }
+    this.#unconfirmed.delete(way);
+    if (this.#open.has(way)) this.#leave();
   }
 }
 

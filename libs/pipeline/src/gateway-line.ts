@@ -2,7 +2,7 @@ import { openBus, PublishError } from '@mailrail/broker';
 import { type Envelope, mailEncoder, type TrackingEvent } from '@mailrail/contracts';
 import type { FastifyInstance } from 'fastify';
 import { openAdmin } from './admin.ts';
-import { BagWriter } from './bag-writer.ts';
+import { BagWriter, type Gaps } from './bag-writer.ts';
 import type { ServiceConfig } from './config.ts';
 import type { StageBase } from './open-stage.ts';
 import { Tracker } from './tracker.ts';
@@ -31,8 +31,8 @@ export interface GatewayLine {
 /** Mails that may wait for their confirms; past it a gateway says 452 instead of letting senders wait (rule 17 of the broker page). */
 const maxWaiting = 1_024;
 const confirmWithinMs = 5_000;
-/** A sender waits for this, so a gateway's bags wait less for each other than a stage's. */
-const maxGapMs = 4;
+/** Senders wait for this, so a gateway's bags wait less for each other than a stage's. */
+const gaps: Gaps = { maxGapMs: 4, endAtConfirm: true };
 
 export async function openGatewayLine(
   options: StageBase & {
@@ -45,7 +45,7 @@ export async function openGatewayLine(
 ): Promise<GatewayLine> {
   const { stage, config, log, metrics, confirmTimeoutMs = confirmWithinMs } = options;
   const bus = openBus({ url: config.AMQP_URL, name: stage, log, metrics, probeEveryMs: 1_000, confirmTimeoutMs });
-  const writer = new BagWriter(bus, metrics, maxGapMs, mailEncoder(config.WRITE_VERSIONS));
+  const writer = new BagWriter(bus, metrics, gaps, mailEncoder(config.WRITE_VERSIONS));
   const tracker = new Tracker(bus, stage);
   let waiting = 0;
 

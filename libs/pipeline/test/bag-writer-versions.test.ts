@@ -15,7 +15,7 @@ test('a bag holds mails of one version, in the form of that version', async () =
   // A mail that does not fit its contract is written as it is, under the current name, beside others of the former one.
   const encode = (_station: string, { lane, mailId }: { lane: string; mailId: string }) =>
     lane === 'high' ? { schema: 'mta.v2', mail: { mailId } } : { schema: 'mta.v1', mail: { mailId, old: true } };
-  const writer = new BagWriter(bus, undefined, 0, encode);
+  const writer = new BagWriter(bus, undefined, { maxGapMs: 0, endAtConfirm: false }, encode);
   const mails = [mailTo(['ada@corp.example']), mailTo(['ben@corp.example'], { lane: 'high' }), mailTo(['chloe@corp.example'])];
   for (const mail of mails) void writer.add('mta', mail);
   await turn();

@@ -10,7 +10,7 @@ afterEach(() => {
   for (const clock of clocks.splice(0)) clock.now += 60_000;
 });
 
-function recorded(gapMs = 0) {
+function recorded(gapMs = 0, endAtConfirm = false) {
   const sent: { message: OutgoingMessage; epoch: number | undefined; confirm: () => void; fail: (error: Error) => void }[] = [];
   const bus = {
     publish: (message: OutgoingMessage, epoch?: number) =>
@@ -20,7 +20,7 @@ function recorded(gapMs = 0) {
   };
   const clock = { now: 1_000_000 };
   clocks.push(clock);
-  return { sent, clock, writer: new BagWriter(bus, undefined, gapMs, undefined, () => clock.now) };
+  return { sent, clock, writer: new BagWriter(bus, undefined, { maxGapMs: gapMs, endAtConfirm }, undefined, () => clock.now) };
 }
 const counts = (sent: { message: OutgoingMessage }[]) => sent.map(({ message }) => message.headers['mails']);
 
@@ -99,6 +99,30 @@ test('at rest nothing waits', async () => {
     await turn();
     expect(sent).toHaveLength(index + 1);
   }
+});
+
+test('where senders wait, a bag waits for the one before it, and not when that is confirmed', async () => {
+  const { sent, writer } = recorded(200, true);
+  const add = async (station: string, count: number) => {
+    for (let index = 0; index < count; index += 1) writer.add(station, mailTo(['ada@corp.example'])).catch(() => {});
+    await turn();
+  };
+  await add('mta', 800); // the rate at which the gap is at its most
+  const full = sent.length;
+  await add('mta', 2);
+  expect(sent).toHaveLength(full);
+  await add('mta.smtp', 1);
+  expect(sent).toHaveLength(full + 1); // nothing of its own way is under way
+  for (const { confirm } of sent.slice(1)) confirm();
+  await turn();
+  expect(sent).toHaveLength(full + 1); // one is still out
+  sent[0]?.confirm();
+  await turn();
+  expect(counts(sent).at(-1)).toBe(2);
+  sent.at(-1)?.fail(new Error('refused'));
+  await turn();
+  await add('mta', 1);
+  expect(counts(sent).at(-1)).toBe(1); // a failure ends it as well
 });
 
 test('a full bag waits for no gap', async () => {
