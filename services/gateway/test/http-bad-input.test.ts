@@ -102,6 +102,24 @@ describe('one request that two readers would take for different ones', () => {
     expect(acceptor.begun).toBe(0);
   });
 
+  const key = `Authorization: Bearer ${apiKey}`;
+  test.each([
+    ['the same twice', [key]],
+    ['a good key before an unknown one', ['Authorization: Bearer another-key-of-some-length']],
+    ['another scheme', ['AUTHORIZATION: Basic YTpi']],
+    ['an empty one', ['authorization:']],
+  ])('two Authorization headers, %s: 400, whichever is good', async (_name, more) => {
+    for (const head of [request(length, ...more), request(length).replace(key, [...more, key].join('\r\n'))]) {
+      const { socket, heard } = await speak();
+      socket.write(`${head}${message}`);
+      await waitFor(() => heard().endsWith('}'), { what: 'an answer' });
+      expect(heard()).toMatch(/^HTTP\/1\.1 400 /);
+      expect(heard()).toContain('application/problem+json');
+      expect(heard()).toContain('"code":"authorization"');
+    }
+    expect(acceptor.begun).toBe(0);
+  });
+
   test('a body that is shorter than its length takes nothing of the next request for its own', async () => {
     const { socket, heard } = await speak();
     socket.write(`${request(length)}${message}${smuggled}`);
