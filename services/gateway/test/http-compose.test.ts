@@ -201,6 +201,44 @@ describe('what is refused', () => {
     expect(response.json()).toMatchObject({ status: 400, code: 'json' });
   });
 
+  const around = (more: string) => `{"from":"ada@corp.example","to":"ben@corp.example","text":"x",${more}}`;
+  test.each([
+    ['beside the fields', around('"__proto__":{"text":"y"}'), ['/__proto__']],
+    ['among header fields', around('"headers":{"X-A":"1","__proto__":"y"}'), ['/headers/__proto__']],
+    ['its letters escaped', around('"headers":{"\\u005f_proto__":"y"}'), ['/headers/__proto__']],
+    ['another one', around('"headers":{"constructor":"y","prototype":"z"}'), ['/headers/constructor', '/headers/prototype']],
+    ['in an address', around('"cc":{"address":"c@corp.example","__proto__":{"name":"y"}}'), ['/cc/__proto__']],
+    [
+      'in one of several files',
+      around('"attachments":[{"name":"a","content":""},{"name":"b","content":"","__proto__":1}]'),
+      ['/attachments/1/__proto__'],
+    ],
+    [
+      'below itself',
+      around('"__proto__":{"constructor":{"prototype":1}}'),
+      ['/__proto__', '/__proto__/constructor', '/__proto__/constructor/prototype'],
+    ],
+    ['below what is wrong itself', around('"a/b":[{"__proto__":1}]'), ['/a~1b', '/a~1b/0/__proto__']],
+    ['beside what is wrong', around('"subject":7,"headers":{"__proto__":"y"}'), ['/headers/__proto__', '/subject']],
+  ])('a key that is an object’s own machinery, %s: its place is told', async (_name, body, pointers) => {
+    const { app, acceptor, post } = httpApp();
+    const response = await post(url, json, body);
+    await app.close();
+    expect(response.json()).toMatchObject({ status: 422, code: 'message' });
+    expect(
+      response
+        .json()
+        .errors.map(({ pointer }: { pointer: string }) => pointer)
+        .sort(),
+    ).toEqual(pointers);
+    expect(acceptor.begun).toBe(0);
+  });
+  test('the same words as values are words', async () => {
+    const { response, text } = await send({ ...small, subject: '__proto__', headers: { 'X-Kind': 'constructor' } });
+    expect(response.statusCode).toBe(202);
+    expect(text).toContain('\r\nSubject: __proto__\r\n');
+  });
+
   test('nesting without end is no trouble', async () => {
     const { app, post } = httpApp();
     const response = await post(url, json, `{"to":${'['.repeat(200_000)}${']'.repeat(200_000)}}`);

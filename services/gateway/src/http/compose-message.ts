@@ -14,6 +14,7 @@ import { HttpProblem } from './problem.ts';
 import { type ByteBudget, readBody } from './read-body.ts';
 import type { MessageTaken } from './receive-message.ts';
 import { requestDigest } from './request-digest.ts';
+import { pointerStep, reservedKeys } from './reserved-keys.ts';
 import type { Problem } from './schemas.ts';
 
 /** A body is read whole; larger messages go in as they are, by `POST /v1/messages`. */
@@ -98,15 +99,17 @@ function readMessage(bytes: Buffer, maxRecipients: number): ComposedMessage {
   } catch {
     throw new HttpProblem(400, 'json', 'the body is no JSON in UTF-8');
   }
+  const reserved = reservedKeys(value);
   const parsed = ComposedMessage.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.flatMap(problemsOf).slice(0, 100);
+  if (parsed.success && reserved.length === 0) return parsed.data;
+  const told = new Set(reserved.map(({ pointer }) => pointer));
+  const wrong = parsed.error?.issues.flatMap(problemsOf).filter(({ pointer }) => !told.has(pointer)) ?? [];
+  const errors = [...reserved, ...wrong].slice(0, 100);
   throw new HttpProblem(422, 'message', 'the message has fields that are wrong or unknown', { errors });
 }
 
 function problemsOf(issue: z.core.$ZodIssue): NonNullable<Problem['errors']> {
-  const at = (path: readonly PropertyKey[]) =>
-    `/${path.map((step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1')).join('/')}`.slice(0, 200);
+  const at = (path: readonly PropertyKey[]) => `/${path.map(pointerStep).join('/')}`.slice(0, 200);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ detail: 'there is no such field', pointer: at([...issue.path, key]) }));
   }
