@@ -76,6 +76,83 @@ describe('who may what', () => {
     if (code === 'scope') expect(response.headers['www-authenticate']).toContain('error="insufficient_scope", scope="send"');
   });
 
+  const mine = 'billing@corp.example';
+  test.each<[string, string[], number]>([
+    // What passes: all addresses are the key's, and nobody could read another.
+    ['a name', [`Billing <${mine}>`], 202],
+    ['a name in quotes', [`"Billing, \\"the\\" office" <${mine}>`], 202],
+    ['a name in an encoded word', [`=?utf-8?q?B=C3=BCro?= <${mine}>`], 202],
+    ['an encoded word that would be an address', [`=?utf-8?q?ada=40corp=2Eexample?= <${mine}>`], 202],
+    ['a name in quotes that would be an address', [`"ada@corp.example" <${mine}>`], 202],
+    ['a name in another script', [`Büro <${mine}>`], 202],
+    ['a comment behind', [`${mine} (of ada@corp.example (and others))`], 202],
+    ['a local part in quotes', ['"any one"@shop.example'], 202],
+    ['an @ in such a local part', ['"any@one"@shop.example'], 202],
+    ['several addresses', [`${mine}, Shop <any@shop.example>`], 202],
+    ['a group', [`Us: ${mine}, any@shop.example;`], 202],
+    ['several fields', [mine, 'any@shop.example'], 202],
+    ['a folded field', [`Billing\r\n <${mine}>`], 202],
+    // Nobody at all.
+    ['no field', [], 403],
+    ['nothing in it', [''], 403],
+    ['a comment alone', ['(ada@corp.example)'], 403],
+    ['a comment that names the key’s own', [`(${mine})`], 403],
+    ['a group without members', ['undisclosed-recipients:;'], 403],
+    ['a group named for the key', [`${mine}:;`], 403],
+    ['commas', [', ,'], 403],
+    ['an empty address', ['Billing <>'], 403],
+    ['a name alone', ['Billing'], 403],
+    ['an encoded word alone', ['=?utf-8?q?billing=40corp=2Eexample?='], 403],
+    ['an address without a domain', ['postmaster'], 403],
+    // Somebody else beside.
+    ['a field with nobody behind a good one', [mine, '(nobody)'], 403],
+    ['another’s field behind a good one', [mine, 'ada@corp.example'], 403],
+    ['another’s field before a good one', ['ada@corp.example', mine], 403],
+    ['another behind a good one', [`${mine}, ada@corp.example`], 403],
+    ['another in a group', [`Us: ${mine}, ada@corp.example;`], 403],
+    ['another behind a group', [`Us: ${mine};, ada@corp.example`], 403],
+    ['a name alone before a good one', [`Ada, ${mine}`], 403],
+    ['another as a name without quotes', [`ada@corp.example <${mine}>`], 403],
+    ['another behind the brackets', [`<${mine}> ada@corp.example`], 403],
+    ['another behind a blank', [`${mine} ada@corp.example`], 403],
+    ['two in brackets', [`<${mine}> <ada@corp.example>`], 403],
+    ['another as the name of a group', [`ada@corp.example: ${mine};`], 403],
+    ['a route', [`<@ada.example:${mine}>`], 403],
+    ['quotes that do not end', [`"ada@corp.example, <${mine}>`], 403],
+    ['a comment that does not end', [`ada@corp.example (, ${mine}`], 403],
+    ['a comment that was never begun', [`${mine} ) ada`], 403],
+    ['a backslash that quotes nothing', [`Ada \\<${mine}>`], 403],
+    ['an encoded word in the address', ['=?utf-8?q?ada=40corp=2Eexample=3E?=@shop.example'], 403],
+  ])('From with %s', async (_name, fields, gives) => {
+    const { app, acceptor, post } = httpApp({ access });
+    const body = `${fields.map((field) => `From: ${field}\r\n`).join('')}Subject: x\r\n\r\nx\r\n`;
+    const response = await post(`/v1/messages?from=${mine}&to=ben@corp.example`, bearer('billing-key'), body);
+    await app.close();
+    expect(response.statusCode).toBe(gives);
+    expect(acceptor.begun).toBe(gives === 202 ? 1 : 0);
+    if (gives === 403) expect(response.json()).toMatchObject({ code: 'sender-denied', errors: [{ pointer: '/header/From' }] });
+  });
+  test('Sender is looked at in the same way, and its place is told', async () => {
+    const { app, post } = httpApp({ access });
+    const body = `From: ${mine}\r\nSender: (nobody)\r\n\r\nx\r\n`;
+    const response = await post(`/v1/messages?from=${mine}&to=ben@corp.example`, bearer('billing-key'), body);
+    await app.close();
+    expect(response.json()).toMatchObject({ code: 'sender-denied', errors: [{ pointer: '/header/Sender' }] });
+  });
+  test('an encoded word in the address of a composed message', async () => {
+    const { app, post } = httpApp({ access });
+    const body = JSON.stringify({ from: '=?utf-8?q?ada=40corp=2Eexample=3E?=@shop.example', to: 'ben@corp.example' });
+    const response = await post('/v1/messages:compose', { ...bearer('billing-key'), 'content-type': 'application/json' }, body);
+    await app.close();
+    expect(response.json()).toMatchObject({ code: 'sender-denied', errors: [{ pointer: '/from' }] });
+  });
+  test('a key without senders may leave From out', async () => {
+    const { app, post } = httpApp({ access });
+    const response = await post(`/v1/messages?from=${mine}&to=ben@corp.example`, bearer('bulk-key'), 'Subject: x\r\n\r\nx\r\n');
+    await app.close();
+    expect(response.statusCode).toBe(202);
+  });
+
   test('the mail bears the name of its key', async () => {
     const { app, acceptor, post } = httpApp({ access });
     await post('/v1/messages', bearer('bulk-key'), message('ada@corp.example'));

@@ -99,6 +99,6 @@ export function addresses(value: string): { mailbox?: ForeignMailbox; text: stri
 }
 
 /** `resent-to` -> `Resent-To`. */
-function fieldTitle(name: string): string {
+export function fieldTitle(name: string): string {
   return name.replace(/(^|-)([a-z])/g, (match) => match.toUpperCase());
 }

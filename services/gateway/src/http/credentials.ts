@@ -70,8 +70,10 @@ function clientOf({ name, scopes, senders, limits }: ApiKey): Client {
     ...(senders === undefined
       ? {}
       : {
+          // In an address an encoded word is none (RFC 2047 §5), and there are readers who decode it all the same, to any address.
           maySendAs: (address: string) =>
-            addresses.has(address.toLowerCase()) || addresses.has(`smtp:@${domainOf(address) ?? ''}`.toLowerCase()),
+            !address.includes('=?') &&
+            (addresses.has(address.toLowerCase()) || addresses.has(`smtp:@${domainOf(address) ?? ''}`.toLowerCase())),
         }),
     ...(limits === undefined
       ? {}

@@ -1,7 +1,8 @@
 import { type Notify, oneLine } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
 import type { ForeignRecipient } from '../accept.ts';
-import { addresses, blindFields, envelopeFields, headerRecipients, headerSender } from '../eml/header-envelope.ts';
+import { authorAddresses } from '../eml/author-addresses.ts';
+import { blindFields, envelopeFields, fieldTitle, headerRecipients, headerSender } from '../eml/header-envelope.ts';
 import { type HeaderFields, headerFields, requireFields } from '../eml/header-fields.ts';
 import { type ForeignMailbox, mailboxOf, mayHave, recipientOf } from '../eml/mailbox.ts';
 import { requiredFields } from '../eml/missing-fields.ts';
@@ -126,14 +127,19 @@ export function messageEnvelope(
 }
 
 /**
- * Who the message says wrote and sent it, typed. What cannot be read as an address is told too, as one that is nobody's: a mail program
- * may show somebody's in it.
+ * Who the message says wrote and sent it, typed, with the place. A field in which readers may find different people, and a `From` that
+ * is not there, are told too, as somebody nobody may be: a mail program may show anyone there.
  */
-export function authorsOf(fields: HeaderFields['fields']): string[] {
+export function authorsOf(fields: HeaderFields['fields']): { address: string; pointer: string }[] {
   const names = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
-  return fields.flatMap(({ name, value }) =>
-    names.has(name) ? addresses(value).map(({ mailbox, text }) => mailbox?.address ?? `SMTP:${text} (no address)`) : [],
-  );
+  const authors = fields
+    .filter(({ name }) => names.has(name))
+    .flatMap(({ name, value }) => {
+      const pointer = `/header/${fieldTitle(name)}`;
+      return (authorAddresses(value) ?? [`SMTP:${oneLine(value, 60)} (no plain address)`]).map((address) => ({ address, pointer }));
+    });
+  const isSigned = fields.some(({ name }) => name === 'from');
+  return isSigned ? authors : [...authors, { address: 'SMTP:nobody (there is no From)', pointer: '/header/From' }];
 }
 
 /** Rule S1. @throws HttpProblem 403 naming the recipients it is about */

@@ -63,7 +63,7 @@ export async function receiveMessage(
     if (client.maySendAs !== undefined) requireFields(header, found);
     requireSenders(client, () => [
       ...(sender === null ? [] : [{ address: sender, pointer: '/envelope/from' }]),
-      ...authorsOf(found.fields).map((address) => ({ address, pointer: '/header/From' })),
+      ...authorsOf(found.fields),
     ]);
     await takeQuota(client, recipients.length, Number(body.headers['content-length'] ?? 0), quotas);
     const rootId = keyed?.rootId ?? newRootId();
