@@ -2,7 +2,7 @@ import { createHash, createHmac, createPrivateKey, generateKeyPairSync, sign } f
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { multipartForm, partsOfSample, type PostedForm, urlEncodedForm } from '@mailrail/testing';
+import { multipartForm, partsOfSample, type PostedForm, urlEncodedForm, waitFor } from '@mailrail/testing';
 import { parseAccessFile } from '../src/http/access-file.ts';
 import type { HttpApiOptions } from '../src/http-api.ts';
 import { organization, refusal } from './fake-acceptor.ts';
@@ -289,6 +289,32 @@ describe('Amazon SES', () => {
     expect(one.acceptor.taken).toHaveLength(1);
     expect(one.acceptor.taken[0]?.request).toMatchObject({ sender: 'SMTP:bounce+7@shop.example', origin: { trust: 'outside' } });
     expect(asked).toEqual([common.SigningCertURL]);
+  });
+  test('many at once before the certificate is here: it is asked for once; at most four addresses at a time, the next hears 503', async () => {
+    const asked: string[] = [];
+    const certificate = Promise.withResolvers<string>();
+    const one = app({
+      fetchText: (url) => {
+        asked.push(url);
+        return certificate.promise;
+      },
+    });
+    const at = (name: string) => ({ SigningCertURL: `https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-${name}.pem` });
+    const same = ['m-1', 'm-2', 'm-3'].map((MessageId) => send(one, notification({ MessageId })));
+    await waitFor(() => asked.length === 1, { what: 'the first certificate asked for' });
+    const others = ['a', 'b', 'c'].map((name) => send(one, notification(at(name))));
+    await waitFor(() => asked.length === 4, { what: 'three more' });
+    const fifth = await send(one, notification(at('d')));
+    expect(fifth.statusCode).toBe(503);
+    expect(fifth.json()).toMatchObject({ code: 'busy' });
+    expect(fifth.headers['retry-after']).toBe('5');
+    certificate.resolve(fixture('sns.crt'));
+    const answers = await Promise.all([...same, ...others]);
+    expect(answers.filter(({ statusCode }) => statusCode === 200 || statusCode === 503)).toHaveLength(6);
+    expect(answers.slice(0, 3).map(({ statusCode }) => statusCode)).toContain(200);
+    expect((await send(one, notification({ MessageId: 'm-4', ...at('d') }))).statusCode).toBe(200); // there is room again
+    await one.app.close();
+    expect(asked.map((url) => path.posix.basename(url, '.pem').split('-')[1])).toEqual(['0123', 'a', 'b', 'c', 'd']);
   });
   test('more than SNS ever sends: refused before it is understood', async () => {
     const { asked, fetchText } = amazon();

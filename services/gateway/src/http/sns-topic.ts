@@ -2,11 +2,11 @@ import { readSns, type Verdict, verifySns } from '@mailrail/foreign';
 import type { Log } from '@mailrail/telemetry';
 import type { Webhook } from './access-file.ts';
 import { tryLater } from './problem.ts';
-import type { FetchText } from './webhook-certificates.ts';
+import { CertificatesBusy } from './webhook-certificates.ts';
 
 export interface SnsDeps {
-  certificate: FetchText;
-  confirm: FetchText;
+  certificate: (url: string) => Promise<string>;
+  confirm: (url: string) => Promise<string>;
   log: Pick<Log, 'info' | 'warn'>;
 }
 
@@ -25,6 +25,7 @@ export async function verifyTopic(body: Buffer, hook: Webhook & { kind: 'ses' },
   try {
     certificate = await deps.certificate(message.certificateUrl);
   } catch (error) {
+    if (error instanceof CertificatesBusy) throw tryLater(503, 'busy', 'too many certificates are being fetched', 5);
     deps.log.warn('gateway.sns-certificate', { webhook: hook.name, reason: error instanceof Error ? error.message : String(error) });
     throw tryLater(503, 'certificate', 'the certificate of the signature cannot be had', 20);
   }

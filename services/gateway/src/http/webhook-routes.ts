@@ -7,7 +7,7 @@ import { HttpProblem } from './problem.ts';
 import { inTheirWords, maxWebhookBytes, receiveWebhook, type WebhookOptions } from './receive-webhook.ts';
 import { requireBody } from './require-body.ts';
 import type { WebhookAnswer } from './schemas.ts';
-import { certificates, type FetchText, fetchText } from './webhook-certificates.ts';
+import { certificates, type FetchText, fetchText, inTime } from './webhook-certificates.ts';
 
 export interface WebhookRoutesOptions extends Omit<WebhookOptions, 'claims' | 'sns' | 'sendBody'> {
   access?: AccessFile;
@@ -21,7 +21,7 @@ export interface WebhookRoutesOptions extends Omit<WebhookOptions, 'claims' | 's
 /** `POST /v1/webhooks/{name}`, and the same with `/mime` behind it: Mailgun posts whole messages to an address that ends so. */
 export function openWebhooks(app: FastifyInstance, options: WebhookRoutesOptions): void {
   const hooks = new Map(options.access?.webhooks.map((hook) => [hook.name, hook]));
-  const get = options.fetchText ?? fetchText;
+  const get = inTime(options.fetchText ?? fetchText);
   const sns = { certificate: certificates(get), confirm: get, log: options.log };
   const hookOf = (name: string) => {
     const hook = hooks.get(name);
