@@ -283,6 +283,39 @@ describe('BDAT', () => {
     expect(await talk.reply()).toMatch(/^421 4\.4\.2/);
   });
 
+  const unused = 'MAIL FROM:<zoe@elsewhere.example>\r\n';
+  const begun = `${unused}RCPT TO:<ada@corp.example>\r\n`;
+  test.each([
+    ['out of order', 'BDAT 4294967296\r\n', {}],
+    ['for nobody', `${unused}BDAT 4294967296 LAST\r\n`, {}],
+    ['for refused recipients alone', `${unused}RCPT TO:<x@elsewhere.example>\r\nBDAT 4294967296 LAST\r\n`, {}],
+    ['past the limit', `${begun}BDAT 4294967296 LAST\r\n`, {}],
+    ['past the limit, others to follow', `${begun}BDAT 4294967296\r\n`, {}],
+    ['past the limit behind a good one', `${begun}BDAT 10\r\nSubject:\r\nBDAT 4294967296 LAST\r\n`, {}],
+    ['behind a faulty one', `${begun}BDAT 3\r\n\n\r\nBDAT 4294967296\r\n`, {}],
+    ['whose size was a lie, from a byte that is no content on', `${begun}BDAT 100000\r\n\r\n\0`, {}],
+    ['before TLS', 'BDAT 4294967296\r\n', { settings: { gateways: [{ name: 'smtp', kind: 'smtp' as const, requireTls: true }] }, tls }],
+    ['behind a faulty one, each of one octet', `${begun}BDAT 3\r\n\n\r\nBDAT 1\r\n`, { drip: 'xBDAT 1\r\n' }],
+  ] satisfies [string, string, Setting & { drip?: string }][])(
+    'octets of a refused chunk %s that drip: the time limit of a content ends it',
+    async (_, said, { drip = 'x', ...setting }: Setting & { drip?: string }) => {
+      const talk = await Talk.hello(await open({ ...setting, limits: { dataMs: 100, lingerMs: 50 } }));
+      talk.send(said);
+      const dripping = setInterval(() => talk.send(drip), 10);
+      try {
+        let answer = await talk.reply();
+        while (!answer.startsWith('421')) answer = await talk.reply();
+        expect(answer).toMatch(/^421 4\.4\.2/);
+        // It goes on as if it had heard nothing: after a while nobody listens.
+        await session();
+      } finally {
+        clearInterval(dripping);
+      }
+      expect(acceptor.inHand).toBe(0);
+      expect(mails()).toEqual([]);
+    },
+  );
+
   test('the acceptor takes nothing now: the chunks are swallowed and hear why', async () => {
     const talk = await Talk.hello(await open({ accepting: { maxInHandPerClient: 1 } }));
     const other = await Talk.hello(listeners[0]?.port ?? 0);
