@@ -62,6 +62,7 @@ export const replies = {
   encryptionRequired: { code: 538, enhanced: '5.7.11', text: 'Encryption required for this authentication mechanism' },
   unknownRecipient: { code: 550, enhanced: '5.1.1', text: 'No such recipient here' },
   relayDenied: { code: 550, enhanced: '5.7.1', text: 'Relaying denied' },
+  routingDenied: { code: 550, enhanced: '5.7.1', text: 'Relaying denied: %, ! or @ before the last @ could lead on from that domain' },
   spfFailed: { code: 550, enhanced: '5.7.23', text: 'The domain of the sender says that you do not send its mail (SPF)' },
   dmarcFailed: { code: 550, enhanced: '5.7.26', text: 'The domain of the author refuses mail that fails its checks (DMARC)' },
   badContent: { code: 550, enhanced: '5.6.11', text: 'The message holds a bare CR, a bare LF or a NUL; lines end with CR LF' },

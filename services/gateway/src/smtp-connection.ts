@@ -17,7 +17,8 @@ import {
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { Acceptor, ForeignRecipient, GatewayLine, Intake } from './accept.ts';
 import type { ContentCheck } from './content-check.ts';
-import { domainKind, mayRelay, type Who } from './may-relay.ts';
+import { relayRefusal } from './eml/mailbox.ts';
+import type { Who } from './may-relay.ts';
 import { comingRecipients } from './coming-recipients.ts';
 import type { Client, SessionLimits } from './limits/session-limits.ts';
 import type { RecipientCheck } from './recipient-check.ts';
@@ -347,11 +348,7 @@ export class SmtpConnection {
     const { snapshot } = this.#context;
     const recipient = recipientOf(rcpt, snapshot.settings.postmaster);
     if (recipient === undefined) return this.#session.answer(reject(replies.badRecipientAddress));
-    const domain = rcpt.domain === '' ? '' : recipient.address.slice(recipient.address.lastIndexOf('@') + 1);
-    const refusal = mayRelay(
-      this.#who(),
-      domainKind(domain, (name) => snapshot.domain(name)),
-    );
+    const refusal = relayRefusal(recipient, this.#who(), (name) => snapshot.domain(name));
     if (refusal !== undefined) return this.#session.answer(reject(refusal));
     const counted = this.#context.rates?.recipient(this.#client());
     if (counted === undefined) return this.#lookUp(recipient);

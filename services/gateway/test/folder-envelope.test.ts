@@ -113,6 +113,19 @@ const rows: Row[] = [
     leftOut: ['To x@elsewhere.example auth'],
   },
   {
+    name: 'outside may not have a relayed domain pass mail on',
+    trust: 'outside',
+    lines: ['From: a@corp.example', 'To: b%elsewhere.example@corp.example, x%elsewhere.example@relay.example, y!r@relay.example'],
+    to: ['b%elsewhere.example@corp.example'],
+    leftOut: ['To x%elsewhere.example@relay.example auth', 'To y!r@relay.example auth'],
+  },
+  {
+    name: 'and hears why',
+    trust: 'outside',
+    lines: ['From: a@corp.example', 'To: x%elsewhere.example@relay.example'],
+    refused: 'auth: no recipient is left: "x%elsewhere.example@relay.example" may lead on from a domain we relay to',
+  },
+  {
     name: 'outside to nobody of ours',
     trust: 'outside',
     lines: ['From: a@corp.example', 'To: x@elsewhere.example, Ben'],

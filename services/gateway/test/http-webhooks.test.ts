@@ -119,6 +119,7 @@ describe('Mailgun', () => {
 
   test.each([
     ['nobody of ours', { recipient: 'x@elsewhere.example' }, 'relay-denied'],
+    ['somebody behind a domain that is relayed', { recipient: 'x%elsewhere.example@relay.example' }, 'relay-denied'],
     ['no address', { recipient: 'nobody' }, 'relay-denied'],
     ['a sender that is none', { sender: 'not an address' }, 'envelope'],
     ['a NUL in it', { 'body-mime': 'Subject: x\r\n\r\n\0' }, 'syntax'],

@@ -168,6 +168,37 @@ describe('mx', () => {
     ]);
   });
 
+  test('a stranger gets nowhere further from a relayed domain; at a domain of our own the same is a name; a route is taken off', async () => {
+    const talk = await Talk.hello(await open());
+    await talk.say('MAIL FROM:<zoe@elsewhere.example>');
+    for (const local of [
+      'user%foreign.example',
+      'foreign.example!user',
+      '"user@foreign.example"',
+      '@a.example,@b.example:user%c.example',
+    ]) {
+      expect(await talk.say(`RCPT TO:<${local}@relay.example>`)).toBe(
+        '550 5.7.1 Relaying denied: %, ! or @ before the last @ could lead on from that domain',
+      );
+    }
+    expect(await talk.say('RCPT TO:<user%foreign.example@corp.example>')).toMatch(/^250/);
+    expect(await talk.say('RCPT TO:<@relay.example:user@foreign.example>')).toBe('550 5.7.1 Relaying denied');
+    expect(await talk.say('RCPT TO:<@a.example,@b.example:user@relay.example>')).toMatch(/^250/);
+    await talk.say('DATA');
+    expect(await talk.say('x\r\n.')).toMatch(/^250/);
+    expect(mails()[0]?.recipients.map(({ address }) => address)).toEqual([
+      'SMTP:user%foreign.example@corp.example',
+      'SMTP:user@relay.example',
+    ]);
+  });
+
+  test('who is inside says himself where his mail goes on', async () => {
+    const gateways = [{ name: 'lan', kind: 'smtp' as const, insideNetworks: ['127.0.0.0/8'] }];
+    const talk = await Talk.hello(await open({ settings: { gateways } }));
+    expect(await talk.mail({ to: ['user%foreign.example@relay.example'] })).toMatch(/^250/);
+    expect(mails()[0]?.recipients.map(({ address }) => address)).toEqual(['SMTP:user%foreign.example@relay.example']);
+  });
+
   test('a listed network is inside', async () => {
     const gateways = [{ name: 'lan', kind: 'smtp' as const, insideNetworks: ['127.0.0.0/8', '2001:db8::/32'] }];
     const talk = await Talk.hello(await open({ settings: { gateways } }));

@@ -1,8 +1,8 @@
 import { domainOf, smtpAddress } from '@mailrail/mail';
 import type { OrganizationSnapshot } from '@mailrail/organization';
-import { parseMailbox } from '@mailrail/smtp';
+import { parseMailbox, type Reply } from '@mailrail/smtp';
 import type { ForeignRecipient } from '../accept.ts';
-import { domainKind, mayRelay, type Who } from '../may-relay.ts';
+import { mayRelay, recipientKind, type Who } from '../may-relay.ts';
 import { typedAddress } from '../smtp-envelope.ts';
 
 /** A mail address as SMTP takes it, in the one form equal addresses have. */
@@ -29,8 +29,9 @@ export function recipientOf({ mailbox, address }: ForeignMailbox, postmaster: st
   return { address: meant, ...(given === meant ? {} : { original: given }) };
 }
 
-/** Rule S1 for one recipient. */
-export function mayHave({ address, original }: ForeignRecipient, who: Who, known: OrganizationSnapshot['domain']): boolean {
+/** Rule S1 for one recipient. @returns undefined when it may be taken. */
+export function relayRefusal({ address, original }: ForeignRecipient, who: Who, known: OrganizationSnapshot['domain']): Reply | undefined {
   const ofNobody = original !== undefined && domainOf(original) === undefined;
-  return mayRelay(who, domainKind(ofNobody ? undefined : domainOf(address), known)) === undefined;
+  const local = address.slice(address.indexOf(':') + 1, Math.max(0, address.lastIndexOf('@')));
+  return mayRelay(who, recipientKind(local, ofNobody ? undefined : domainOf(address), known));
 }

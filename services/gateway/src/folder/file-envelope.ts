@@ -1,9 +1,10 @@
 import type { OrganizationSnapshot } from '@mailrail/organization';
+import { replies, type Reply } from '@mailrail/smtp';
 import type { ForeignRecipient } from '../accept.ts';
 import { blindFields, envelopeFields, headerRecipients, headerSender } from '../eml/header-envelope.ts';
 import { headerFields, requireFields } from '../eml/header-fields.ts';
 import { injectedFields, injectedLines, replayEnvelope } from '../eml/injected-fields.ts';
-import { mayHave, recipientOf } from '../eml/mailbox.ts';
+import { recipientOf, relayRefusal } from '../eml/mailbox.ts';
 import { missingFields, requiredFields } from '../eml/missing-fields.ts';
 import { MessageRefused } from '../eml/refusal.ts';
 import type { Who } from '../may-relay.ts';
@@ -84,6 +85,13 @@ export function fileEnvelope(block: Buffer, options: FileEnvelopeOptions): FileE
   };
 }
 
+/** Why a folder may not send to somebody (S1), to be said behind the address. */
+export function folderMayNot(refusal: Reply): string {
+  return refusal === replies.routingDenied
+    ? 'may lead on from a domain we relay to (%, ! or @ before the last @), and this folder is outside'
+    : 'this folder may not send to other domains than ours';
+}
+
 /** Single bad recipients never hold back the good ones; a mail without a good one is refused whole. */
 function allowed(
   given: readonly { recipient: ForeignRecipient; field: string }[],
@@ -95,14 +103,9 @@ function allowed(
   );
   const recipients: ForeignRecipient[] = [];
   for (const { recipient, field } of given) {
-    if (mayHave(recipient, who, known)) recipients.push(recipient);
-    else
-      leftOut.push({
-        recipient: recipient.address.slice('SMTP:'.length),
-        field,
-        code: 'auth',
-        reason: 'this folder may not send to other domains than ours',
-      });
+    const refusal = relayRefusal(recipient, who, known);
+    if (refusal === undefined) recipients.push(recipient);
+    else leftOut.push({ recipient: recipient.address.slice('SMTP:'.length), field, code: 'auth', reason: folderMayNot(refusal) });
   }
   if (recipients.length > 0) return { recipients, leftOut };
   const [worst] = leftOut.filter(({ code }) => code === 'auth').concat(leftOut);

@@ -10,10 +10,12 @@ import {
 } from '@mailrail/foreign';
 import { derivedId, oneLine, smtpAddress, smtpMailbox, timeOfId } from '@mailrail/mail';
 import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organization';
+import { replies } from '@mailrail/smtp';
 import type { Acceptor, AcceptRequest, ForeignRecipient } from '../accept.ts';
-import { mayHave, recipientOf } from '../eml/mailbox.ts';
+import { recipientOf, relayRefusal } from '../eml/mailbox.ts';
 import { MessageRefused } from '../eml/refusal.ts';
 import type { BadPart, LeftOut } from './bad.ts';
+import { folderMayNot } from './file-envelope.ts';
 import { chunksFrom, isUnchanged, type OpenedFile } from './open-file.ts';
 import type { Layout } from './layout.ts';
 import { readParts } from './read-parts.ts';
@@ -182,12 +184,10 @@ function allowed(
     const recipient = asOurs(given, snapshot.settings.postmaster);
     // From outside only what is ours: an address of another system could lead to a connector.
     const isOurs = smtpMailbox(recipient.address) !== undefined || gateway.trust === 'inside';
-    if (isOurs && mayHave(recipient, gateway.trust === 'inside' ? 'inside-folder' : 'outside', (name) => snapshot.domain(name))) {
-      recipients.push(recipient);
-      continue;
-    }
-    const reason = 'this folder may not send to other domains than ours';
-    leftOut.push({ recipient: oneLine(given.address, 100), field: given.where, code: 'auth', reason });
+    const who = gateway.trust === 'inside' ? 'inside-folder' : 'outside';
+    const refusal = isOurs ? relayRefusal(recipient, who, (name) => snapshot.domain(name)) : replies.relayDenied;
+    if (refusal === undefined) recipients.push(recipient);
+    else leftOut.push({ recipient: oneLine(given.address, 100), field: given.where, code: 'auth', reason: folderMayNot(refusal) });
   }
   return { recipients, leftOut };
 }

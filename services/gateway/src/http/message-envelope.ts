@@ -4,7 +4,7 @@ import type { ForeignRecipient } from '../accept.ts';
 import { authorAddresses } from '../eml/author-addresses.ts';
 import { blindFields, envelopeFields, fieldTitle, headerRecipients, headerSender } from '../eml/header-envelope.ts';
 import { type HeaderFields, headerFields, requireFields } from '../eml/header-fields.ts';
-import { type ForeignMailbox, mailboxOf, mayHave, recipientOf } from '../eml/mailbox.ts';
+import { type ForeignMailbox, mailboxOf, recipientOf, relayRefusal } from '../eml/mailbox.ts';
 import { requiredFields } from '../eml/missing-fields.ts';
 import { pathAndParameters, wishOf } from '../eml/path-parameters.ts';
 import type { Who } from '../may-relay.ts';
@@ -146,7 +146,7 @@ export function authorsOf(fields: HeaderFields['fields']): { address: string; po
 export function requireRelay(recipients: readonly ForeignRecipient[], who: Who, known: OrganizationSnapshot['domain']): void {
   const errors: NonNullable<Problem['errors']> = [];
   for (const [at, recipient] of recipients.entries()) {
-    if (mayHave(recipient, who, known)) continue;
+    if (relayRefusal(recipient, who, known) === undefined) continue;
     errors.push({ detail: `no mail to ${oneLine(recipient.address.slice('SMTP:'.length), 100)} from here`, pointer: `/envelope/to/${at}` });
   }
   if (errors.length === 0) return;

@@ -18,7 +18,7 @@ import type { OrganizationSnapshot } from '@mailrail/organization';
 import type { ForeignRecipient } from '../accept.ts';
 import { headerSplit } from '../eml/header-split.ts';
 import { lineEnds } from '../eml/line-ends.ts';
-import { mailboxOf, mayHave, recipientOf } from '../eml/mailbox.ts';
+import { mailboxOf, recipientOf, relayRefusal } from '../eml/mailbox.ts';
 import { missingFields } from '../eml/missing-fields.ts';
 import { MessageRefused } from '../eml/refusal.ts';
 import type { Webhook } from './access-file.ts';
@@ -159,9 +159,10 @@ function ours(mailboxes: readonly string[], snapshot: OrganizationSnapshot): For
   const recipients = mailboxes.flatMap((text) => {
     const mailbox = mailboxOf(text);
     const recipient = mailbox === undefined ? undefined : recipientOf(mailbox, postmaster);
-    return recipient !== undefined && mayHave(recipient, 'outside', known) ? [recipient] : [];
+    return recipient !== undefined && relayRefusal(recipient, 'outside', known) === undefined ? [recipient] : [];
   });
-  if (recipients.length === 0) throw new HttpProblem(403, 'relay-denied', 'no recipient of this mail is of the organization');
+  if (recipients.length === 0)
+    throw new HttpProblem(403, 'relay-denied', 'no recipient of this mail is of the organization, or may be sent to from outside');
   if (recipients.length > limits.recipientsPerMessage) throw new HttpProblem(422, 'too-many-recipients', 'too many recipients');
   return recipients;
 }
