@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { GatewayLine } from './accept.ts';
@@ -116,9 +117,15 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   app.addHook('preClose', async () => {
     closing = true;
   });
+  const ended = new WeakSet<Socket>(); // the answer before said so: what was sent behind it is nobody's request (RFC 9112 §9.6)
   app.addHook('onRequest', async (request, reply) => {
+    if (ended.has(request.raw.socket)) return reply.hijack();
     reply.headers(securityHeaders);
-    if (headerValues(request.raw, 'host').length !== 1) throw oneHost();
+    const unsure = doubtful(request.raw);
+    if (unsure !== undefined) {
+      ended.add(request.raw.socket);
+      throw unsure;
+    }
     if (headerValues(request.raw, 'authorization').length > 1) throw oneAuthorization();
     if (closing) throw tryLater(503, 'stopping', 'the service is stopping', 5);
   });
@@ -217,9 +224,16 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   return app;
 }
 
-/** RFC 9112 §3.2: otherwise a proxy may have sent it on for another host than we read. */
-function oneHost(): HttpProblem {
-  return new HttpProblem(400, 'host', 'a request has one Host header', { headers: { connection: 'close' } });
+/** What a proxy before us may have read otherwise, so that nothing else on the connection can be trusted either. */
+function doubtful(request: IncomingMessage): HttpProblem | undefined {
+  const close = { headers: { connection: 'close' } };
+  // RFC 9112 §3.2: otherwise it may have been sent on for another host than we read.
+  if (headerValues(request, 'host').length !== 1) return new HttpProblem(400, 'host', 'a request has one Host header', close);
+  // RFC 9112 §6.1: HTTP/1.0 has no chunks, and who speaks it takes them for the next request.
+  if (request.httpVersion === '1.0' && request.headers['transfer-encoding'] !== undefined) {
+    return new HttpProblem(400, 'bad-request', 'Transfer-Encoding needs HTTP/1.1', close);
+  }
+  return undefined;
 }
 
 /** Node gives the first and drops the rest (RFC 9110 §5.3 forbids a second): what stands before us may have let the other one in. */

@@ -54,6 +54,7 @@ const message = 'From: ada@corp.example\r\nTo: ben@corp.example\r\n\r\nhello\r\n
 const smuggled = `POST /v1/messages?to=chloe@corp.example HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${apiKey}\r\nContent-Type: message/rfc822\r\nContent-Length: ${message.length}\r\n\r\n${message}`;
 const request = (...headers: string[]) =>
   `POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${apiKey}\r\nContent-Type: message/rfc822\r\n${headers.map((one) => `${one}\r\n`).join('')}\r\n`;
+const key = `Authorization: Bearer ${apiKey}`;
 const length = `Content-Length: ${message.length}`;
 const chunked = `${message.length.toString(16)}\r\n${message}\r\n0\r\n\r\n`;
 
@@ -102,7 +103,6 @@ describe('one request that two readers would take for different ones', () => {
     expect(acceptor.begun).toBe(0);
   });
 
-  const key = `Authorization: Bearer ${apiKey}`;
   test.each([
     ['the same twice', [key]],
     ['a good key before an unknown one', ['Authorization: Bearer another-key-of-some-length']],
@@ -117,6 +117,18 @@ describe('one request that two readers would take for different ones', () => {
       expect(heard()).toContain('application/problem+json');
       expect(heard()).toContain('"code":"authorization"');
     }
+    expect(acceptor.begun).toBe(0);
+  });
+
+  test.each([
+    ['two hosts', request(length, 'Host: y')],
+    ['chunks in HTTP/1.0', request('Transfer-Encoding: chunked', 'Connection: keep-alive').replace('HTTP/1.1', 'HTTP/1.0')],
+  ])('%s: the connection is closed, and what follows on it is nobody’s request', async (_name, head) => {
+    const { socket, heard, closed } = await speak();
+    socket.write(`${head}${head.includes('chunked') ? chunked : message}${smuggled}`);
+    await closed;
+    expect(heard()).toMatch(/^HTTP\/1\.1 400 /);
+    expect(heard().match(/HTTP\/1\.1 \d\d\d/g)).toHaveLength(1);
     expect(acceptor.begun).toBe(0);
   });
 
@@ -196,6 +208,11 @@ describe('slow and unfinished', () => {
 describe('too much', () => {
   test.each([
     ['headers', `POST /v1/messages HTTP/1.1\r\nHost: x\r\n${'X-A: b\r\n'.repeat(20_000)}\r\n`, 431],
+    [
+      'more headers than two thousand, none dropped in silence',
+      `${request(...Array<string>(2_100).fill('X-A: b'), length, key)}${message}`,
+      431,
+    ],
     ['an address', `POST /v1/messages?to=${'a'.repeat(200_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
     ['a method nobody knows', 'BREW /v1/messages HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     ['another protocol', 'EHLO client.example\r\n', 400],
