@@ -14,6 +14,8 @@ async function send(body: object, more: Parameters<typeof httpApp>[0] = {}) {
   return { response, acceptor, request: acceptor.taken[0]?.request, text: acceptor.taken[0]?.bytes.toString() ?? '' };
 }
 
+const wrongPlaces = ({ errors }: { errors: { pointer: string }[] }) => errors.map(({ pointer }) => pointer).sort();
+
 describe('what becomes of JSON', () => {
   test('a text: envelope, header and body', async () => {
     const { response, request, text } = await send(small);
@@ -181,12 +183,7 @@ describe('what is refused', () => {
   test.each(rows)('$name', async ({ body, pointers }) => {
     const { response, acceptor } = await send(body);
     expect(response.statusCode).toBe(422);
-    expect(
-      response
-        .json()
-        .errors.map(({ pointer }: { pointer: string }) => pointer)
-        .sort(),
-    ).toEqual(pointers);
+    expect(wrongPlaces(response.json())).toEqual(pointers);
     expect(acceptor.begun).toBe(0);
   });
 
@@ -225,12 +222,7 @@ describe('what is refused', () => {
     const response = await post(url, json, body);
     await app.close();
     expect(response.json()).toMatchObject({ status: 422, code: 'message' });
-    expect(
-      response
-        .json()
-        .errors.map(({ pointer }: { pointer: string }) => pointer)
-        .sort(),
-    ).toEqual(pointers);
+    expect(wrongPlaces(response.json())).toEqual(pointers);
     expect(acceptor.begun).toBe(0);
   });
   test('the same words as values are words', async () => {
