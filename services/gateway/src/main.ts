@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { DirectoryConfigError, LdifFileError, openCachedDirectory } from '@mailrail/directory';
+import { openCachedDirectory } from '@mailrail/directory';
 import { isFileDialect } from '@mailrail/foreign';
 import { ConfigError, loadConfig, openGatewayLine, openStage, type Running, runAsProcess, type StageBase } from '@mailrail/pipeline';
 import { openAcceptor } from './accept.ts';
@@ -170,9 +170,7 @@ async function openDirectoryFor(config: Config, env: NodeJS.ProcessEnv, { organi
   const { DIRECTORY_URL: url, DIRECTORY_POLL_MS: pollMs, DIRECTORY_TIMEOUT_MS: timeoutMs, REDIS_URL: redisUrl } = config;
   if (url === undefined)
     throw new ConfigError(`configuration:\nDIRECTORY_URL: recipientCheck of gateway ${asking.name} needs the directory`);
-  return openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics }).catch((error: unknown) => {
-    throw error instanceof LdifFileError || error instanceof DirectoryConfigError ? new ConfigError(`directory: ${error.message}`) : error;
-  });
+  return openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics });
 }
 
 /** @throws ConfigError when it cannot be read or says something that is wrong, naming every mistake. */
