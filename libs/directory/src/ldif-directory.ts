@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { oneLine } from '@mailrail/mail';
+import { ConfigError } from '@mailrail/organization';
 import type { Log } from '@mailrail/telemetry';
 import { silentLog } from '@mailrail/telemetry';
 import { directoryIndex, type DirectoryIndex, type Listed } from './directory-index.ts';
@@ -104,10 +105,10 @@ export async function ldifDirectory(path: string, options: LdifDirectoryOptions 
 }
 
 /** An LDIF file that cannot be used, with what is wrong in it. */
-export class LdifFileError extends Error {
+export class LdifFileError extends ConfigError {
   readonly errors: readonly LdifError[];
   constructor(path: string, errors: readonly LdifError[]) {
-    super(`${path} is not valid:\n${errors.map(({ line, message }) => `  line ${line}: ${message}`).join('\n')}`);
+    super(`directory: ${path} is not valid:\n${errors.map(({ line, message }) => `  line ${line}: ${message}`).join('\n')}`);
     this.name = 'LdifFileError';
     this.errors = errors;
   }

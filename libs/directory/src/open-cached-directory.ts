@@ -16,7 +16,7 @@ export interface OpenCachedDirectoryOptions {
 /**
  * The directory as services ask it: whatever the URL names, behind the cache all of them share.
  *
- * @throws DirectoryConfigError or LdifFileError as `openDirectory` does.
+ * @throws ConfigError, namely DirectoryConfigError or LdifFileError as `openDirectory` does: what ends a service with its message.
  */
 export async function openCachedDirectory(options: OpenCachedDirectoryOptions): Promise<CachedDirectory> {
   const { url, env, redisUrl, pollMs, timeoutMs, log, metrics } = options;

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ConfigError } from '@mailrail/organization';
 import {
   activeDirectoryProfile,
   DirectoryConfigError,
@@ -141,6 +142,8 @@ describe('settings from the environment', () => {
     );
     const refusal = await ldapSettings(url, placed).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(DirectoryConfigError);
+    expect(refusal).toBeInstanceOf(ConfigError);
+    expect(refusal).toHaveProperty('message', expect.stringMatching(/^directory: /));
     expect(String(refusal)).toMatch(says);
     expect(String(refusal)).not.toContain('secret');
   });

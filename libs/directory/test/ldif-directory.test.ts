@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { organizationOf } from '@mailrail/organization';
+import { ConfigError, organizationOf } from '@mailrail/organization';
 import { waitFor } from '@mailrail/testing';
 import { dnKey, explainResolution, type LdifDirectory, ldifDirectory, type LdifError, type LoadedLdif } from '../src/index.ts';
 
@@ -72,8 +72,13 @@ describe('ldifDirectory', () => {
   });
 
   test('a broken file at the beginning names every line', async () => {
-    await expect(open(`${person('ada')}${person('ada')}dn: nothing\ncn: x\n\nwhat\n`)).rejects.toThrow(
-      /is not valid:\n {2}line 8: the same dn as in line 1\n {2}line 15: dn is no DN\n {2}line 18: is no/,
+    const broken = await open(`${person('ada')}${person('ada')}dn: nothing\ncn: x\n\nwhat\n`).catch((error: unknown) => error);
+    expect(broken).toBeInstanceOf(ConfigError); // a service says it alone, without where it was thrown
+    expect(broken).toHaveProperty(
+      'message',
+      expect.stringMatching(
+        /^directory: .* is not valid:\n {2}line 8: the same dn as in line 1\n {2}line 15: dn is no DN\n {2}line 18: is no/,
+      ),
     );
     await expect(ldifDirectory(join(folder, 'missing'))).rejects.toThrow(/ENOENT/);
   });

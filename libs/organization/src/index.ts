@@ -1,4 +1,5 @@
 export * from './address-space.ts';
+export * from './config-error.ts';
 export * from './foreign-addresses.ts';
 export * from './organization-file.ts';
 export * from './organization-of.ts';

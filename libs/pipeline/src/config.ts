@@ -1,6 +1,7 @@
 import { amqpUrls } from '@mailrail/broker';
 import { parseContentPlace } from '@mailrail/content-store';
 import { mailEncoder } from '@mailrail/contracts';
+import { ConfigError } from '@mailrail/organization';
 import { parseRedisUrl } from '@mailrail/redis';
 import { z } from 'zod';
 
@@ -57,13 +58,7 @@ export const serviceConfig = {
 const ServiceConfig = z.object(serviceConfig);
 export type ServiceConfig = z.output<typeof ServiceConfig>;
 
-/** The environment of a service does not fit; the message names every wrong variable. Exit code 78 (EX_CONFIG). */
-export class ConfigError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'ConfigError';
-  }
-}
+export { ConfigError };
 
 /**
  * Reads configuration once, at the edge.

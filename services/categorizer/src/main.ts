@@ -1,6 +1,6 @@
 import { AcceptedMail, noHooks } from '@mailrail/contracts';
-import { DirectoryConfigError, LdifFileError, membershipIn, openCachedDirectory } from '@mailrail/directory';
-import { ConfigError, loadConfig, openStage, type Running, runAsProcess, runService } from '@mailrail/pipeline';
+import { membershipIn, openCachedDirectory } from '@mailrail/directory';
+import { loadConfig, openStage, type Running, runAsProcess, runService } from '@mailrail/pipeline';
 import { directoryRoutes } from './admin.ts';
 import { categorize } from './categorize.ts';
 import { Config } from './config.ts';
@@ -12,9 +12,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
   const { log, metrics, organization, ledger, content } = base;
   const { DIRECTORY_URL: url, DIRECTORY_POLL_MS: pollMs, DIRECTORY_TIMEOUT_MS: timeoutMs } = config;
   const redisUrl = config.DIRECTORY_CACHE === 'redis' ? config.REDIS_URL : undefined;
-  const directory = await openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics }).catch((error: unknown) => {
-    throw error instanceof LdifFileError || error instanceof DirectoryConfigError ? new ConfigError(`directory: ${error.message}`) : error;
-  });
+  const directory = await openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics });
   const membership = membershipIn(directory);
 
   return runService({

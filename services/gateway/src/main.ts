@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { DirectoryConfigError, LdifFileError, openCachedDirectory } from '@mailrail/directory';
+import { openCachedDirectory } from '@mailrail/directory';
 import { isFileDialect } from '@mailrail/foreign';
 import { ConfigError, loadConfig, openGatewayLine, openStage, type Running, runAsProcess, type StageBase } from '@mailrail/pipeline';
 import { openAcceptor } from './accept.ts';
@@ -7,7 +7,7 @@ import { followCertificate, readCertificate } from './certificate.ts';
 import { Config } from './config.ts';
 import { type FolderGateway, openFolderGateway } from './folder/folder-gateway.ts';
 import { type AccessFile, parseAccessFile } from './http/access-file.ts';
-import { redisQuotas } from './http/quota.ts';
+import { keyQuotas } from './http/quota.ts';
 import { openHttpApi } from './http-api.ts';
 import { rateLimits } from './limits/rate-limits.ts';
 import { redisRates } from './limits/redis-rates.ts';
@@ -109,11 +109,11 @@ export async function start(env: NodeJS.ProcessEnv): Promise<Running> {
     if (config.HTTP_PORT !== undefined) {
       const gateway = organization.current().settings.gateways.find(({ kind }) => kind === 'http')?.name ?? 'http';
       const { HTTP_HOST: host, HTTP_PORT: port, API_KEY: apiKey } = config;
-      const quotas = redisQuotas(config.REDIS_URL);
+      const quotas = keyQuotas(rates, gateway);
       const idempotency = { ledger: base.ledger, contents: base.content };
       const shared = { gateway, acceptor, organization, log, metrics, tell, quotas, idempotency };
       const api = await openHttpApi({ ...shared, host, port, apiKey, ...(access === undefined ? {} : { access }) });
-      waysIn.push({ close: () => api.close().finally(() => quotas.close()) });
+      waysIn.push(api);
       http = api.port;
     }
     const folders = config.IN_DIR === undefined ? [] : openFolders(config.IN_DIR, { acceptor, organization, log, metrics, tell });
@@ -170,9 +170,7 @@ async function openDirectoryFor(config: Config, env: NodeJS.ProcessEnv, { organi
   const { DIRECTORY_URL: url, DIRECTORY_POLL_MS: pollMs, DIRECTORY_TIMEOUT_MS: timeoutMs, REDIS_URL: redisUrl } = config;
   if (url === undefined)
     throw new ConfigError(`configuration:\nDIRECTORY_URL: recipientCheck of gateway ${asking.name} needs the directory`);
-  return openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics }).catch((error: unknown) => {
-    throw error instanceof LdifFileError || error instanceof DirectoryConfigError ? new ConfigError(`directory: ${error.message}`) : error;
-  });
+  return openCachedDirectory({ url, env, redisUrl, pollMs, timeoutMs, log, metrics });
 }
 
 /** @throws ConfigError when it cannot be read or says something that is wrong, naming every mistake. */

@@ -23,20 +23,10 @@ import { comingRecipients } from './coming-recipients.ts';
 import type { Client, SessionLimits } from './limits/session-limits.ts';
 import type { RecipientCheck } from './recipient-check.ts';
 import type { SenderChecks } from './sender-checks/sender-checks.ts';
+import { SmtpClock, type SmtpLimits } from './smtp-clock.ts';
 import { acceptRequest, recipientOf, type SessionFacts, typedAddress } from './smtp-envelope.ts';
 import { grantedPriority } from './wishes.ts';
 import { isLoopback, plainAddress, type SmtpSettings, takesStrangers } from './smtp-listeners.ts';
-
-/** Time limits in milliseconds, RFC 5321 §4.5.3.2. */
-export interface SmtpLimits {
-  commandMs: number; // from a reply to the end of the next command; default 5 min
-  dataMs: number; // for a whole content; default 10 min
-  idleMs: number; // a session without a mail; default 10 min
-  sessionMs: number; // a whole session, then no further mail; default a day
-  lingerMs: number; // from our last word to the end of the connection; default 2 s
-  stopMs: number; // transactions in hand when the service stops; default 5 s
-  authDelayMs: number; // before the reply to a wrong password; default 500 ms
-}
 
 /** What a connection needs of its listener. */
 export interface ConnectionContext {
@@ -77,22 +67,18 @@ export interface ConnectionContext {
 const maxRefusalLines = 10; // logged in one session
 const ofMail: ReadonlySet<string> = new Set(['MAIL', 'RCPT', 'DATA', 'BDAT']);
 
-/** One connection: the socket, its clock, and the engine's questions answered. */
+/** One connection: the socket, and the engine's questions answered. */
 export class SmtpConnection {
   readonly #raw: Socket;
   readonly #context: ConnectionContext;
   readonly #session: ServerSession;
   #address: string;
   #inNetwork: boolean; // by the address of the socket or of a PROXY header
-  readonly #since = performance.now();
+  readonly #clock: SmtpClock;
   #socket: Socket;
   #holds = 0; // reasons not to read from the socket just now
   #inputEnded = false;
   #draining = false; // the service stops: this mail, then no more
-  #closing: number | undefined; // since when our last word is said
-  #repliedAt = this.#since;
-  #progressAt = this.#since;
-  #contentSince: number | undefined;
   #helo = '';
   #esmtp = false;
   #tls: string | undefined;
@@ -112,6 +98,7 @@ export class SmtpConnection {
   constructor(socket: Socket, context: ConnectionContext) {
     this.#raw = this.#socket = socket;
     this.#context = context;
+    this.#clock = new SmtpClock(context.limits);
     this.#address = context.address;
     this.#inNetwork = context.inNetwork;
     if (context.secured !== undefined) this.#tls = protocolOf(context.secured);
@@ -192,28 +179,10 @@ export class SmtpConnection {
 
   /** Looks at the clock. @param now of `performance.now()` */
   checkTime(now: number): void {
-    const { limits } = this.#context;
-    if (this.#closing !== undefined) {
-      if (now - this.#closing > limits.lingerMs) this.destroy();
-      return;
-    }
-    if (this.#session.waitsForHost) return;
-    // Between two mails the client loses nothing; one that never comes to an end of its mail is not waited for either.
-    const over = now - this.#since - limits.sessionMs;
-    if (over > 0 && !this.#session.inContent && (!this.#session.inTransaction || over > limits.dataMs)) {
-      return this.#session.awaitsTls ? this.destroy() : this.#session.end(replies.timedOut);
-    }
-    if (this.#session.inContent) {
-      // Octets of a refused BDAT come without the host having begun anything.
-      this.#contentSince ??= now;
-      if (now - this.#contentSince > limits.dataMs) this.#session.end(replies.timedOut);
-      return;
-    }
-    this.#contentSince = undefined;
-    if (now - this.#repliedAt > limits.commandMs || now - this.#progressAt > limits.idleMs) {
-      if (this.#session.awaitsTls) this.destroy();
-      else this.#session.end(replies.timedOut);
-    }
+    const over = this.#clock.over(now, this.#session);
+    if (over === undefined) return;
+    if (over === 'connection' || this.#session.awaitsTls) this.destroy();
+    else this.#session.end(replies.timedOut);
   }
 
   readonly #onData = (chunk: Buffer) => {
@@ -243,7 +212,7 @@ export class SmtpConnection {
       tls: this.#tls !== undefined,
       authenticated: this.#user !== undefined || this.#peer !== undefined,
       reason: this.#reason,
-      durationMs: Math.round(performance.now() - this.#since),
+      durationMs: Math.round(performance.now() - this.#clock.since),
     });
     this.#context.closed();
   };
@@ -302,7 +271,7 @@ export class SmtpConnection {
   }
 
   #send(bytes: string): void {
-    this.#repliedAt = performance.now();
+    this.#clock.replied();
     if (this.#socket.destroyed || this.#socket.write(bytes, 'latin1')) return;
     // The client does not read its replies: then nothing it says is read either.
     this.#hold();
@@ -325,7 +294,7 @@ export class SmtpConnection {
     this.#mail = priority === undefined ? mail : { ...mail, priority };
     this.#sender = sender;
     this.#recipients = [];
-    this.#progressAt = performance.now();
+    this.#clock.progressed();
     if (priority === mail.priority) return this.#session.answer(accept);
     // RFC 6710 §4.1: what became of the wish is said.
     return this.#session.answer({ accept: true, enhanced: '2.3.6', text: `${priority} is the new priority of the message` });
@@ -413,7 +382,7 @@ export class SmtpConnection {
       return this.#session.answer(reject(begun.reply));
     }
     this.#intake = begun;
-    this.#contentSince = performance.now();
+    this.#clock.contentBegun();
     return this.#session.answer(accept);
   }
 
@@ -446,7 +415,7 @@ export class SmtpConnection {
       if (result.ok) {
         this.#counts.mails += 1;
         this.#counts.recipients += result.recipients;
-        this.#progressAt = performance.now();
+        this.#clock.progressed();
         // Our yes is not heard: the client may send it again (R4).
         if (this.#session.closed) this.#context.metrics.possibleDuplicates.inc({ cause: 'reply-lost' }, result.recipients);
       }
@@ -491,7 +460,7 @@ export class SmtpConnection {
       this.#peer = known.peer;
       this.#session.enableSiteExtension();
     }
-    this.#progressAt = performance.now();
+    this.#clock.progressed();
     return this.#session.answer(accept);
   }
 
@@ -507,7 +476,7 @@ export class SmtpConnection {
       this.#listen(secured);
       secured.on('close', this.#onClose);
       this.#session.tlsStarted();
-      this.#repliedAt = performance.now();
+      this.#clock.replied();
       this.#peer = this.#context.siteOf(secured);
       if (this.#peer !== undefined) this.#session.enableSiteExtension();
       if (this.#draining) this.#session.end(replies.shuttingDown);
@@ -535,7 +504,7 @@ export class SmtpConnection {
 
   #onEngineClose(reason: string): void {
     this.#reason = reason;
-    this.#closing = performance.now();
+    this.#clock.closing();
     // What still comes is read and dropped, so that the client sees our last reply and no reset.
     if (!this.#socket.destroyed) this.#socket.end();
     this.#socket.resume();
@@ -545,9 +514,9 @@ export class SmtpConnection {
   /** The client has closed its side: when nothing is left to answer, so do we. */
   #checkEnded(): void {
     if (!this.#inputEnded || this.#over || this.#session.waitsForHost) return;
-    if (this.#closing === undefined) {
+    if (!this.#clock.isClosing) {
       this.#session.clientGone();
-      this.#closing = performance.now();
+      this.#clock.closing();
       this.#socket.end();
     }
     this.#socket.destroySoon();

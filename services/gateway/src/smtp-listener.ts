@@ -10,7 +10,8 @@ import type { RateLimits } from './limits/rate-limits.ts';
 import { SessionLimits } from './limits/session-limits.ts';
 import type { RecipientCheck } from './recipient-check.ts';
 import type { SenderChecks } from './sender-checks/sender-checks.ts';
-import { SmtpConnection, type SmtpLimits } from './smtp-connection.ts';
+import { SmtpConnection } from './smtp-connection.ts';
+import type { SmtpLimits } from './smtp-clock.ts';
 import {
   type ListenerKind,
   listenerExtensions,

@@ -2,14 +2,17 @@ import { memoryContentStore } from '@mailrail/content-store';
 import { memoryLedger } from '@mailrail/ledger';
 import { createMetrics, silentLog } from '@mailrail/telemetry';
 import { type HttpApiOptions, httpApi } from '../src/http-api.ts';
-import { memoryQuotas } from '../src/http/quota.ts';
+import { keyQuotas } from '../src/http/quota.ts';
+import { localRates } from '../src/limits/local-rates.ts';
+import { rateLimits } from '../src/limits/rate-limits.ts';
 import { fakeAcceptor, organization } from './fake-acceptor.ts';
 
 /** What the HTTP API keeps beside mail, in memory. */
 export function httpStores(now: () => number = Date.now) {
   const ledger = memoryLedger(now);
   const contents = memoryContentStore();
-  return { ledger, contents, idempotency: { ledger, contents, now }, quotas: memoryQuotas(now) };
+  const limits = rateLimits({ shared: localRates(now), metrics: createMetrics('gateway'), now });
+  return { ledger, contents, idempotency: { ledger, contents, now }, quotas: keyQuotas(limits, 'http') };
 }
 
 export const apiKey = 'a-key-of-some-length';

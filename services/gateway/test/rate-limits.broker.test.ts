@@ -100,7 +100,8 @@ test('two gateways share one count; with Redis away each bounds by itself and go
   expect(await first?.metric('mailrail_limits_unshared_total{stage="gateway"}')).toBe(0);
 }, 40_000);
 
-const take = (key: string, amounts: Take['amounts'], windowMs = 3_600_000) => rates.take({ key, windowMs, amounts });
+const take = async (key: string, amounts: Take['amounts'], perMs = 3_600_000) =>
+  (await rates.take({ counting: 'window', key, perMs, amounts }))?.measure;
 const mails = (limit: number) => ({ measure: 'mails' as const, by: 1, need: 1, limit });
 
 test('all amounts or none, and clients apart', async () => {

@@ -157,20 +157,32 @@ describe('time limits of a listener', () => {
   });
 });
 
+test('what counts alone is bounded: past 50,000 clients whoever was longest away is forgotten', () => {
+  const counter = localRates(() => 0);
+  const amounts = [{ measure: 'mails' as const, by: 1, need: 1, limit: 1 }];
+  const take = (key: string) => counter.take({ counting: 'window', key, perMs: 1_000, amounts });
+  expect(take('first')).toBeUndefined();
+  expect(take('second')).toBeUndefined();
+  expect(take('first')).toMatchObject({ measure: 'mails' }); // and is the latest now
+  for (let at = 2; at <= 50_000; at++) expect(take(String(at))).toBeUndefined();
+  expect(take('first')).toMatchObject({ measure: 'mails' });
+  expect(take('second')).toBeUndefined();
+});
+
 describe('counting over a sliding time', () => {
   const amounts = (need: number) => [{ measure: 'mails' as const, by: 1, need, limit: 10 }];
 
   test('what came a window ago counts by its share', () => {
     let clock = 0;
     const counter = localRates(() => clock);
-    const take = () => counter.take({ key: 'a', windowMs: 1_000, amounts: amounts(1) });
+    const take = () => counter.take({ counting: 'window', key: 'a', perMs: 1_000, amounts: amounts(1) });
     for (let at = 0; at < 10; at++) expect(take()).toBeUndefined();
-    expect(take()).toBe('mails');
+    expect(take()).toMatchObject({ measure: 'mails' });
     clock = 1_000; // all ten still lie within the last second
-    expect(take()).toBe('mails');
+    expect(take()).toMatchObject({ measure: 'mails' });
     clock = 1_500; // half of them
     for (let at = 0; at < 5; at++) expect(take()).toBeUndefined();
-    expect(take()).toBe('mails');
+    expect(take()).toMatchObject({ measure: 'mails' });
     clock = 3_000;
     expect(take()).toBeUndefined();
   });
@@ -180,14 +192,16 @@ describe('counting over a sliding time', () => {
     const both = (key: string) =>
       counter.take({
         key,
-        windowMs: 1_000,
+        counting: 'window',
+        perMs: 1_000,
         amounts: [...amounts(1), { measure: 'bytes', by: 6, need: 6, limit: 10 }],
       });
     expect(both('a')).toBeUndefined();
-    expect(both('a')).toBe('bytes');
+    expect(both('a')).toMatchObject({ measure: 'bytes' });
     expect(both('b')).toBeUndefined();
-    for (let at = 0; at < 9; at++) expect(counter.take({ key: 'a', windowMs: 1_000, amounts: amounts(1) })).toBeUndefined();
-    expect(counter.take({ key: 'a', windowMs: 1_000, amounts: amounts(1) })).toBe('mails');
+    for (let at = 0; at < 9; at++)
+      expect(counter.take({ counting: 'window', key: 'a', perMs: 1_000, amounts: amounts(1) })).toBeUndefined();
+    expect(counter.take({ counting: 'window', key: 'a', perMs: 1_000, amounts: amounts(1) })).toMatchObject({ measure: 'mails' });
   });
 });
 

@@ -3,8 +3,8 @@ import { domainOf } from '@mailrail/mail';
 import type { Who } from '../may-relay.ts';
 import { typedAddress } from '../smtp-envelope.ts';
 import type { ApiKey, Scope } from './access-file.ts';
+import type { Rates } from '../limits/rates.ts';
 import { HttpProblem } from './problem.ts';
-import type { Quota } from './quota.ts';
 
 /** Who a request comes from. */
 export interface Client {
@@ -15,7 +15,7 @@ export interface Client {
   maySendAs?: (address: string) => boolean;
   /** Whether it may ask for messages of a client. */
   maySee(client: string): boolean;
-  quota?: Quota;
+  quota?: Rates;
 }
 
 /** @param password whether the key may also be the password of `Basic`. */
@@ -75,9 +75,7 @@ function clientOf({ name, scopes, senders, limits }: ApiKey): Client {
             !address.includes('=?') &&
             (addresses.has(address.toLowerCase()) || addresses.has(`smtp:@${domainOf(address) ?? ''}`.toLowerCase())),
         }),
-    ...(limits === undefined
-      ? {}
-      : { quota: { mails: limits.mails, recipients: limits.recipients, bytes: limits.bytes, perMs: limits.per } }),
+    ...(limits === undefined ? {} : { quota: limits }),
   };
 }
 

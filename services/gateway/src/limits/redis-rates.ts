@@ -1,53 +1,32 @@
 import { openRedis } from '@mailrail/redis';
 import type { Log } from '@mailrail/telemetry';
-import type { Measure, Take } from './rates.ts';
+import { countings } from './countings.ts';
+import type { Over, Take } from './rates.ts';
 
 export interface RedisRatesOptions {
   url: string; // `parseRedisUrl` of @mailrail/redis
   log: Log;
   prefix?: string; // default `mailrail:rate:`
   timeoutMs?: number; // a call without an answer fails after this; default 200
+  now?: () => number; // milliseconds since the epoch; default Redis' own clock
 }
 
 export interface RedisRates {
   /** @throws Error when Redis does not answer in time: who asks then counts for himself. */
-  take(take: Take): Promise<Measure | undefined>;
+  take(take: Take): Promise<Over | undefined>;
   close(): void;
 }
 
-/**
- * One hash a client: `at` is the number of the window, a field for each measure, `<` before those of the window before. The clock
- * is Redis' own, so gateways need not agree on the time. KEYS hash; ARGV windowMs, then measure, by, need, limit for each amount.
- */
-const script = `local t = redis.call('TIME')
-local nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
-local windowMs = tonumber(ARGV[1])
-local at = math.floor(nowMs / windowMs)
-local was = tonumber(redis.call('HGET', KEYS[1], 'at'))
-if was ~= at then
-  local all = was == at - 1 and redis.call('HGETALL', KEYS[1]) or {}
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'at', at)
-  for i = 1, #all, 2 do
-    if all[i] ~= 'at' and string.sub(all[i], 1, 1) ~= '<' then redis.call('HSET', KEYS[1], '<' .. all[i], all[i + 1]) end
-  end
-  redis.call('PEXPIRE', KEYS[1], 2 * windowMs)
+/** ARGV nowMs, or nothing for Redis' own clock, so that gateways need not agree on the time; perMs; then the amounts. */
+const head = `local nowMs, perMs = tonumber(ARGV[1]), tonumber(ARGV[2])
+if not nowMs then
+  local t = redis.call('TIME')
+  nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
 end
-local share = 1 - (nowMs % windowMs) / windowMs
-for i = 2, #ARGV, 4 do
-  local need = tonumber(ARGV[i + 2])
-  if need > 0 then
-    local used = tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or 0) + tonumber(redis.call('HGET', KEYS[1], '<' .. ARGV[i]) or 0) * share
-    if used + need > tonumber(ARGV[i + 3]) then return ARGV[i] end
-  end
-end
-for i = 2, #ARGV, 4 do
-  if ARGV[i + 1] ~= '0' then redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
-end
-return ''`;
+`;
 
 /** Counts shared by all gateways of a line. It connects when the first client is counted: where nothing is limited, never. */
-export function redisRates({ url, log, prefix = 'mailrail:rate:', timeoutMs = 200 }: RedisRatesOptions): RedisRates {
+export function redisRates({ url, log, prefix = 'mailrail:rate:', timeoutMs = 200, now }: RedisRatesOptions): RedisRates {
   let opened: ReturnType<typeof open> | undefined;
 
   function open() {
@@ -72,21 +51,25 @@ export function redisRates({ url, log, prefix = 'mailrail:rate:', timeoutMs = 20
       if (told) log.info('gateway.rates-shared');
       told = false;
     });
-    client.defineCommand('takerate', { lua: script, numberOfKeys: 1 });
+    for (const [name, { lua }] of Object.entries(countings)) client.defineCommand(`take${name}`, { lua: head + lua, numberOfKeys: 1 });
     return { client, ready };
   }
 
   return {
-    async take({ key, windowMs, amounts }) {
+    async take({ counting, key, perMs, amounts }) {
       opened ??= open();
       const { client, ready } = opened;
       await ready; // the first clients come while it connects
       // ioredis adds the command to the client without telling the type.
-      const command: unknown = Reflect.get(client, 'takerate');
+      const command: unknown = Reflect.get(client, `take${counting}`);
       if (typeof command !== 'function') throw new Error('the script is not defined');
       const args = amounts.flatMap(({ measure, by, need, limit }) => [measure, by, need, limit]);
-      const over: unknown = await Reflect.apply(command, client, [`${prefix}${key}:${windowMs}`, windowMs, ...args]);
-      return amounts.find(({ measure }) => measure === over)?.measure;
+      const answer: unknown = await Reflect.apply(command, client, [`${prefix}${key}`, now?.() ?? '', perMs, ...args]);
+      const [over, waitMs]: readonly unknown[] = Array.isArray(answer) ? answer : [];
+      const measure = amounts.find((amount) => amount.measure === over)?.measure;
+      if (measure === undefined) return undefined;
+      if (typeof waitMs !== 'number') return { measure, waitMs: undefined };
+      return { measure, waitMs: waitMs < 0 ? Number.POSITIVE_INFINITY : waitMs };
     },
     close: () => opened?.client.disconnect(),
   };

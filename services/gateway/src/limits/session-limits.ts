@@ -76,6 +76,6 @@ export class SessionLimits {
   #one(kind: 'address' | 'account', name: string, rates: Rates, amounts: readonly Amount[]): Decision {
     return this.#limits
       .take(this.#settings.name, { kind, name }, rates, amounts)
-      ?.then((over) => (over === undefined ? undefined : replyTo[over]));
+      ?.then((over) => (over === undefined ? undefined : replyTo[over.measure]));
   }
 }
