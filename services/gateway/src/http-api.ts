@@ -119,6 +119,7 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders);
     if (headerValues(request.raw, 'host').length !== 1) throw oneHost();
+    if (headerValues(request.raw, 'authorization').length > 1) throw oneKey();
     if (closing) throw tryLater(503, 'stopping', 'the service is stopping', 5);
   });
   app.addHook('onSend', async (_request, reply) => {
@@ -219,6 +220,11 @@ export function httpApi(options: HttpApiOptions): FastifyInstance {
 /** RFC 9112 §3.2: otherwise a proxy may have sent it on for another host than we read. */
 function oneHost(): HttpProblem {
   return new HttpProblem(400, 'host', 'a request has one Host header', { headers: { connection: 'close' } });
+}
+
+/** A proxy may have looked at another one than we read. */
+function oneKey(): HttpProblem {
+  return new HttpProblem(400, 'authorization', 'a request has at most one Authorization header', { headers: { connection: 'close' } });
 }
 
 /** The client closed its connection before its request was complete. */

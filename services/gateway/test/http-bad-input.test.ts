@@ -93,7 +93,8 @@ describe('one request that two readers would take for different ones', () => {
   test.each([
     ['no host', request(length).replace('Host: x\r\n', '')],
     ['two hosts', request(length, 'Host: y')],
-  ])('%s: 400, RFC 9112 §3.2', async (_name, head) => {
+    ['two keys', request(length, 'Authorization: Bearer another')],
+  ])('%s: 400, nobody may have read another than we (RFC 9112 §3.2)', async (_name, head) => {
     const { socket, heard, closed } = await speak();
     socket.write(`${head}${message}`);
     await closed;
