@@ -68,7 +68,7 @@ const dotStringUtf8 = new RegExp(`^[${atom}\\u00a0-\\u{10ffff}]+(?:\\.[${atom}\\
 const quotedString = /^"((?:[ !#-[\]-~\u00a0-\u{10ffff}]|\\[ -~])*)"/u;
 const beyondAscii = /\P{ASCII}/u;
 // Characters that print nothing or turn a line around have no business in an address.
-const invisible = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd]/u;
+const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Noncharacter_Code_Point}\u{e0000}-\u{e0fff}\ufffd]/u;
 
 function split(text: string): { local: string; domain: string | undefined } | undefined {
   if (!text.startsWith('"')) {

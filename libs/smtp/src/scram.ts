@@ -43,12 +43,13 @@ export interface ScramFirst {
 }
 
 /**
- * RFC 5802 §7. Channel binding is not offered: a client that wants it (`p=`) is refused, one that could (`y`) is not.
+ * RFC 5802 §7. Channel binding is not offered: a client that wants it (`p=`) is refused, one that could (`y`) is not. Extensions
+ * that are not known are passed over, but `m=` says that one must be (§5.1).
  *
  * @returns undefined for what is no first message.
  */
 export function parseScramFirst(message: string): ScramFirst | undefined {
-  const found = /^([ny],(?:a=([^,]*))?,)(n=([^,]+),r=([!-+\--~]{8,256})(?:,[^\0]*)?)$/u.exec(message);
+  const found = /^([ny],(?:a=([^,]*))?,)(n=([^,]+),r=([!-+\--~]{8,256})(?:,(?!m=)[A-Za-z]=[^,\0]+)*)$/u.exec(message);
   if (found === null) return undefined;
   const [, gs2 = '', authzid = '', bare = '', name = '', nonce = ''] = found;
   const user = saslName(name);
@@ -73,7 +74,7 @@ export class ScramExchange {
 
   /** @returns the server's own proof for the right password, false for a wrong one, undefined for what is no final message. */
   finish(message: string): string | false | undefined {
-    const found = /^((c=[A-Za-z0-9+/=]+),(r=[!-+\--~]+)(?:,[^\0]*)?),p=([A-Za-z0-9+/]{43}=)$/u.exec(message);
+    const found = /^((c=[A-Za-z0-9+/=]+),(r=[!-+\--~]+)(?:,(?!m=)[A-Za-z]=[^,\0]+)*),p=([A-Za-z0-9+/]{43}=)$/u.exec(message);
     if (found === null) return undefined;
     const [, withoutProof = '', binding, nonce, proof = ''] = found;
     if (binding !== `c=${Buffer.from(this.#first.gs2).toString('base64')}` || nonce !== `r=${this.#nonce}`) return undefined;

@@ -1,4 +1,4 @@
-import { isLiteral } from './path.ts';
+import { isIP } from 'node:net';
 import { decodeXtext } from './xtext.ts';
 
 /** What a proxy says of the client it speaks for. What it does not know is absent. */
@@ -29,7 +29,8 @@ export function parseXclient(rest: string): XclientCommand | undefined {
     if (/^\[(?:UNAVAILABLE|TEMPUNAVAIL)\]$/i.test(value)) continue;
     if (name === 'ADDR') {
       const address = value.replace(/^IPV6:/i, '');
-      if (!isLiteral(`[${address}]`) && !isLiteral(`[IPv6:${address}]`)) return undefined;
+      // What is compared with networks later must be an address to the system, too; `%eth0` would name an interface of the proxy's.
+      if (isIP(address) === 0 || address.includes('%')) return undefined;
       command.address = address;
     } else if (name === 'PORT') {
       if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) return undefined;

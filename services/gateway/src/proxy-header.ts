@@ -46,6 +46,7 @@ function version2(input: Buffer): ProxyHeader {
   const length = input.readUInt16BE(14);
   const bytes = 16 + length;
   if (versionAndCommand >> 4 !== 2 || (versionAndCommand & 0xf) > 1 || length > maxBodyBytes) return bad;
+  if (family >> 4 > 3 || (family & 0xf) > 2) return bad; // §2.2: no kind of socket there is
   if (input.length < bytes) return more;
   if ((versionAndCommand & 0xf) === 0) return { kind: 'header', bytes }; // LOCAL
   if (family === 0x11) {

@@ -48,6 +48,8 @@ export interface ConnectionContext {
   secured: TLSSocket | undefined;
   /** Of the client, as the socket or a proxy says. */
   address: string;
+  /** `address` is the client's; false behind a proxy that does not say who it speaks for: it is the proxy's then. */
+  known: boolean;
   /** The socket's own address is that of a proxy whose XCLIENT counts. */
   xclient: boolean;
   inNetwork: boolean; // the client's address is listed as inside (S1)
@@ -122,7 +124,7 @@ export class SmtpConnection {
         scram: context.scramOf !== undefined,
         secure: context.secured !== undefined,
         // Behind a proxy on this machine the way to us is short, the client's is not.
-        cleartextAuth: isLoopback(plainAddress(socket.localAddress)) && isLoopback(context.address),
+        cleartextAuth: context.known && isLoopback(plainAddress(socket.localAddress)) && isLoopback(context.address),
         xclient: context.xclient,
       },
       (event) => this.#on(event),

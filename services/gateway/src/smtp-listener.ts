@@ -172,6 +172,7 @@ export async function openSmtpListener(options: SmtpListenerOptions): Promise<Sm
         senders: settings.senderChecks === 'none' ? undefined : options.senders,
         recipients: settings.recipientCheck ? options.recipients : undefined,
         address,
+        known,
         xclient: networks(settings.xclientNetworks)(plainAddress(raw.remoteAddress)),
         inNetwork: known && takesStrangers(kind) && networks(settings.insideNetworks)(address),
         secured,

@@ -42,6 +42,7 @@ const elsewhere: Readonly<Record<string, string>> = {
     'l3-scram-nobody',
     'l4-scram-cancelled',
     'l5-scram-malformed',
+    'l7-scram-extensions',
   ]),
   ...because('a host that lets one account act for another', ['j3-auth-plain-forms']),
   ...because('an account without SCRAM', ['l6-scram-not-offered']),

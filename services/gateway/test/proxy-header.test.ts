@@ -25,6 +25,8 @@ test.each([
   ['version 2, IPv4 in IPv6', v2(0x21, 0x21, ipv6('00000000000000000000ffffc0000201')), { address: '192.0.2.1', port: 12_345 }],
   ['version 2, LOCAL', v2(0x20, 0, Buffer.alloc(0)), undefined],
   ['version 2, a socket of another kind', v2(0x21, 0x31, Buffer.alloc(216)), undefined],
+  ['version 2, of no family', v2(0x21, 0, Buffer.alloc(5)), undefined],
+  ['version 2, LOCAL with an address', v2(0x20, 0x11, ipv4), undefined],
 ])('%s, in any pieces, and what follows is not touched', (_, header, client) => {
   const input = Buffer.concat([header, Buffer.from('EHLO a\r\n')]);
   expect(parseProxyHeader(input)).toEqual({ kind: 'header', bytes: header.length, ...(client === undefined ? {} : { client }) });
@@ -38,6 +40,8 @@ test.each([
   ['no address', v1('PROXY TCP4 192.0.2.256 192.0.2.2 1 25\r\n')],
   ['an address of the other family', v1('PROXY TCP6 192.0.2.1 192.0.2.2 1 25\r\n')],
   ['an address with an interface', v1('PROXY TCP6 fe80::1%eth0 ::1 1 25\r\n')],
+  ['version 2, a family there is not', v2(0x21, 0x41, ipv4)],
+  ['version 2, a protocol there is not', v2(0x21, 0x13, ipv4)],
   ['a port too high', v1('PROXY TCP4 192.0.2.1 192.0.2.2 65536 25\r\n')],
   ['a word too many', v1('PROXY TCP4 192.0.2.1 192.0.2.2 1 25 x\r\n')],
   ['another protocol', v1('PROXY UDP4 192.0.2.1 192.0.2.2 1 25\r\n')],

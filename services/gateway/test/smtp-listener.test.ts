@@ -649,6 +649,19 @@ describe('behind a proxy', () => {
     }
   });
 
+  test.each([
+    ['UNKNOWN', 'PROXY UNKNOWN\r\n'],
+    ['LOCAL', '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0'],
+  ])('%s: a proxy on this machine that does not name its client gets no password in clear text from it', async (_, bytes) => {
+    const talk = await Talk.to(
+      await open({ kind: 'submission', account: { user: 'app', password: 'secret' }, settings: behind({}, 'submission') }),
+    );
+    talk.send(bytes);
+    await talk.reply();
+    expect(await talk.say('EHLO client.example')).not.toContain('AUTH');
+    expect(await talk.say('AUTH LOGIN')).toMatch(/^538 5\.7\.11/);
+  });
+
   test('clients are counted one by one', async () => {
     const port = await open({ settings: behind({ maxSessionsPerClient: 1 }) });
     const greet = async (address: string) => {
