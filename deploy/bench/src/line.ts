@@ -43,6 +43,7 @@ export function lineOf(file: string): { system: System; sink: Sink | undefined }
     system: {
       name: lineName,
       smtp: target.smtp,
+      smtpTls: target.smtp,
       newFolder: (address) => {
         const known = folders.get(address) ?? newFolder(target.maildir, address, mailboxFolder);
         folders.set(address, known);

@@ -19,6 +19,7 @@ export interface Load {
   count: number;
   sessions: number;
   reuse: boolean;
+  tls: boolean;
   perSecond: number | undefined;
   messageBytes: number;
   limitMs: number; // then it is stopped
@@ -48,15 +49,16 @@ export interface Sent {
 /** Runs one repetition. @throws Error when the generator dies. */
 export async function measure(system: System, load: Load, instruments: Instruments): Promise<{ repetition: Repetition; sent: Sent }> {
   const { generator, counter, watched, watchErrorMs, sinkRoots } = instruments;
-  const { recipients, count, sessions, reuse, perSecond, messageBytes, limitMs, quietMs } = load;
+  const { recipients, count, sessions, reuse, tls, perSecond, messageBytes, limitMs, quietMs } = load;
   const tag = `b${randomBytes(6).toString('hex')}`;
   const job: LoadJob = {
     kind: 'load',
-    ...system.smtp,
+    ...(tls ? system.smtpTls : system.smtp),
     recipients,
     count,
     sessions,
     reuse,
+    tls,
     perSecond,
     tag,
     messageBytes,

@@ -55,7 +55,7 @@ export function counterFor({ to }: Workload, { counters, abandoned }: Subject): 
 
 /** @param count mails; by default those of the plan or the workload. One for each recipient when it is `each`. */
 export function loadOf(workload: Workload, { system }: Subject, { people, count: wanted }: Plan, count?: 'each'): Load {
-  const { to, sessions, reuse, perSecond } = workload;
+  const { to, sessions, reuse, tls = false, perSecond } = workload;
   const group = people.group ?? { address: '', members: [] };
   const members = group.members.map(system.newFolder);
   const recipients = to === 'users' ? people.users : to === 'relayed' ? people.relayed : [group.address];
@@ -65,6 +65,7 @@ export function loadOf(workload: Workload, { system }: Subject, { people, count:
     count: count === 'each' ? recipients.length : countOf(workload, wanted),
     sessions,
     reuse,
+    tls,
     perSecond,
     messageBytes,
     limitMs,

@@ -4,6 +4,8 @@ import type { Roots } from './processes.ts';
 export interface System {
   name: string; // in tables and JSON lines
   smtp: { host: string; port: number };
+  /** Where STARTTLS is offered; may be the same. */
+  smtpTls: { host: string; port: number };
   /** The `new` folder of a mailbox. */
   newFolder: (address: string) => string;
   /** Processes that count as the system, asked anew each time: one that died has another pid. */

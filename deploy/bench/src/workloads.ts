@@ -6,6 +6,8 @@ export interface Workload {
   count: number; // mails of one repetition, unless `--n` says otherwise
   sessions: number;
   reuse: boolean;
+  /** Each connection is secured by STARTTLS, with a handshake of its own. */
+  tls?: boolean;
   perSecond?: number;
   /** So many times the repetitions of the others: it is short, and a short time varies more. */
   times?: number;
@@ -17,6 +19,7 @@ export interface Workload {
 export const workloads: readonly Workload[] = [
   { name: 'W1', does: 'local mail, a connection each', to: 'users', count: 3_000, sessions: 20, reuse: false },
   { name: 'W1-reuse', does: 'local mail, 20 connections for all', to: 'users', count: 3_000, sessions: 20, reuse: true },
+  { name: 'W1-tls', does: 'local mail, a connection each with STARTTLS', to: 'users', count: 3_000, sessions: 20, reuse: false, tls: true },
   { name: 'W2', does: 'relayed to the sink', to: 'relayed', count: 3_000, sessions: 20, reuse: false },
   { name: 'W3', does: 'one mail to a group', to: 'group', count: 1, sessions: 1, reuse: false, times: 3 },
   { name: 'W4-1', does: 'end of data to 250, 1 session', to: 'users', count: 300, sessions: 1, reuse: false },

@@ -1,5 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
+import { selfSigned } from '@mailrail/local';
 import type { LoadJob } from '../src/generator/job.ts';
 import { runLoad } from '../src/generator/load.ts';
 
@@ -11,12 +13,14 @@ interface TestServer {
   connections: number;
   mails: { number: number; recipient: string; bytes: number; at: number }[];
   openAtOnce: number;
+  secured: number; // handshakes
 }
+const certificate = await selfSigned(Date.now());
 let server: Server | undefined;
 afterEach(() => new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve))));
 
 async function listen(answer: Answer = () => '250 2.0.0 ok\r\n', banner: () => string = () => '220 test ESMTP\r\n'): Promise<TestServer> {
-  const seen: TestServer = { port: 0, connections: 0, mails: [], openAtOnce: 0 };
+  const seen: TestServer = { port: 0, connections: 0, mails: [], openAtOnce: 0, secured: 0 };
   const times = new Map<number, number>();
   let open = 0;
   const serve = (socket: Socket) => {
@@ -25,10 +29,13 @@ async function listen(answer: Answer = () => '250 2.0.0 ok\r\n', banner: () => s
     seen.openAtOnce = Math.max(seen.openAtOnce, open);
     socket.on('close', () => (open -= 1));
     socket.on('error', () => {});
+    socket.write(banner());
+    talk(socket);
+  };
+  const talk = (socket: Socket) => {
     let text = '';
     let recipient = '';
     let inData = false;
-    socket.write(banner());
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
       if (inData) {
@@ -49,7 +56,15 @@ async function listen(answer: Answer = () => '250 2.0.0 ok\r\n', banner: () => s
         const line = text.slice(0, end);
         text = text.slice(end + 2);
         if (line.startsWith('EHLO')) socket.write('250-test\r\n250 SIZE\r\n');
-        else if (line.startsWith('QUIT')) socket.end('221 bye\r\n');
+        else if (line === 'STARTTLS') {
+          socket.removeAllListeners('data');
+          socket.write('220 go\r\n');
+          const secured = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(certificate) });
+          secured.on('secure', () => (seen.secured += 1));
+          secured.on('error', () => {});
+          talk(secured);
+          return;
+        } else if (line.startsWith('QUIT')) socket.end('221 bye\r\n');
         else if (line === 'DATA') {
           inData = true;
           socket.write('354 go\r\n');
@@ -76,6 +91,7 @@ const job = (port: number, changes: Partial<LoadJob> = {}): LoadJob => ({
   count: 10,
   sessions: 3,
   reuse: false,
+  tls: false,
   perSecond: undefined,
   tag: 'tag',
   messageBytes: 1_024,
@@ -151,4 +167,14 @@ test('paced: no mail leaves before its time, and none waits for the answer to an
   const result = await runLoad(job(seen.port, { count: 5, perSecond: 50, sessions: 1 }));
   expect(accepted(result)).toEqual([0, 1, 2, 3, 4]);
   expect([...result.dotAt].every((at, number) => at >= result.startedAt + number * 20 - 1)).toBe(true); // a timer may be 1 ms early
+});
+
+test('tls: every connection is secured before its first mail, and only then', async () => {
+  const seen = await listen();
+  const result = await runLoad(job(seen.port, { tls: true }));
+  expect([seen.connections, seen.secured]).toEqual([10, 10]);
+  expect(seen.mails.map(({ number }) => number).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(accepted(result)).toHaveLength(10);
+  await runLoad(job(seen.port, { tls: true, reuse: true }));
+  expect([seen.connections, seen.secured]).toEqual([13, 13]);
 });

@@ -12,7 +12,14 @@ const tree = {
 };
 
 test('main.cf: everything in its own place, mail for our people into Maildirs, the rest to the sink', () => {
-  const text = mainCf({ dir: '/d', tree, port: 12_525, sinkPort: 12_526, people: benchPeople });
+  const text = mainCf({
+    dir: '/d',
+    tree,
+    port: 12_525,
+    tls: { port: 12_527, cert: '/c.crt', key: '/c.key' },
+    sinkPort: 12_526,
+    people: benchPeople,
+  });
   const settings = Object.fromEntries(
     text
       .trimEnd()
@@ -28,6 +35,7 @@ test('main.cf: everything in its own place, mail for our people into Maildirs, t
     virtual_mailbox_base: '/d/mail',
   });
   expect(settings['import_environment']).toContain('LD_LIBRARY_PATH=/t/usr/lib/postfix:/t/usr/lib/x');
+  expect([settings['smtpd_tls_cert_file'], settings['smtpd_tls_key_file']]).toEqual(['/c.crt', '/c.key']);
   expect(text).not.toMatch(/= \/(etc|var|usr)\//);
 });
 
@@ -44,8 +52,9 @@ test('master.cf: our port, no chroot, options kept with their service, no foreig
     '  flags=DRXhu user=vmail argv=/usr/bin/maildrop -d ${recipient}',
     'uucp      unix  -       n       n       -       -       pipe',
   ].join('\n');
-  expect(masterCf(distributed, 12_525).split('\n')).toEqual([
+  expect(masterCf(distributed, 12_525, 12_527).split('\n')).toEqual([
     '127.0.0.1:12525 inet n - n - - smtpd',
+    '127.0.0.1:12527 inet n - n - - smtpd -o smtpd_tls_security_level=may',
     'qmgr unix n - n 300 1 qmgr',
     'smtp unix - - n - - smtp',
     'relay unix - - n - - smtp',

@@ -122,11 +122,18 @@ test('remarks tell only what is out of the ordinary', () => {
 
 test('goals are judged where both sides are there', () => {
   expect(goalLines([line, postfix], 'mailrail')).toEqual([
-    'met     W1: rate, times Postfix’s (at least 1): 2',
+    'met     W1: rate, times Postfix’s (at least 1.5): 2',
     'met     W1: CPU seconds for 1,000 mails (at most 2.8): 2.5',
+    'MISSED  W1: CPU seconds of the gateway for 1,000 mails (under 0.9): 1',
   ]);
-  expect(goalLines([line], 'mailrail')).toEqual(['met     W1: CPU seconds for 1,000 mails (at most 2.8): 2.5']);
+  expect(goalLines([line], 'mailrail')).toEqual([
+    'met     W1: CPU seconds for 1,000 mails (at most 2.8): 2.5',
+    'MISSED  W1: CPU seconds of the gateway for 1,000 mails (under 0.9): 1',
+  ]);
   expect(goalLines([postfix], 'mailrail')).toEqual([]);
+  const secured = summarize('W1-tls', 'mailrail', [repetition({ perSecond: 220 })]);
+  expect(goalLines([line, secured], 'mailrail').at(-1)).toBe('MISSED  W1-tls: rate, times that of W1 (at least 0.5): 0.4');
+  expect(goalLines([secured], 'mailrail')).toEqual([]);
   const slow = summarize('W5', 'mailrail', [repetition({ deliveryMs: { p50: 41, p99: 100, max: 200 } })]);
   expect(goalLines([slow], 'mailrail')).toEqual([
     'MISSED  W5: 250 to file, p50 ms (under 40): 41',

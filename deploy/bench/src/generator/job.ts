@@ -7,6 +7,7 @@ export interface LoadJob {
   count: number;
   sessions: number; // at the same time
   reuse: boolean; // one connection for all mails of a session; else a new one for each mail, as it is on an MX
+  tls: boolean; // STARTTLS on every connection, no session resumed; the certificate is not looked at
   perSecond: number | undefined; // one mail every 1/perSecond s, each on a new connection, whatever the answers; else as fast as possible
   tag: string; // Message-ID is `<TAG.NUMBER@load.example>`
   messageBytes: number;

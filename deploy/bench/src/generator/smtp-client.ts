@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as secure } from 'node:tls';
 import { monotonicMs } from './job.ts';
 import { sender } from './message-text.ts';
 import { ReplyReader } from './reply-reader.ts';
@@ -12,9 +13,9 @@ export type Attempt =
   | { kind: 'dropped' } // the connection broke before the mail was complete
   | { kind: 'unanswered' }; // it broke after the dot
 
-type Step = 'banner' | 'hello' | 'mail' | 'rcpt' | 'data' | 'dot';
+type Step = 'banner' | 'hello' | 'starttls' | 'mail' | 'rcpt' | 'data' | 'dot';
 /** The command that follows the answer to a step, and the code that allows it. */
-const expected: Readonly<Record<Step, number>> = { banner: 220, hello: 250, mail: 250, rcpt: 250, data: 354, dot: 250 };
+const expected: Readonly<Record<Step, number>> = { banner: 220, hello: 250, starttls: 220, mail: 250, rcpt: 250, data: 354, dot: 250 };
 const idleMs = 60_000;
 
 /**
@@ -25,19 +26,22 @@ export class SmtpClient {
   readonly #host: string;
   readonly #port: number;
   readonly #reuse: boolean;
+  readonly #tls: boolean;
   readonly #buffer = Buffer.alloc(8_192);
   #socket: Socket | undefined;
   #replies = new ReplyReader();
   #step: Step = 'banner';
   #greeted = false;
+  #secured = false;
   #dotAt = 0;
   #mail: { recipient: string; text: string } | undefined;
   #done: ((attempt: Attempt) => void) | undefined;
 
-  constructor({ host, port, reuse }: { host: string; port: number; reuse: boolean }) {
+  constructor({ host, port, reuse, tls }: { host: string; port: number; reuse: boolean; tls: boolean }) {
     this.#host = host;
     this.#port = port;
     this.#reuse = reuse;
+    this.#tls = tls;
   }
 
   /** Never rejects. One at a time. */
@@ -66,23 +70,42 @@ export class SmtpClient {
     this.#replies = new ReplyReader();
     this.#step = 'banner';
     this.#greeted = false;
-    const socket = connect({
+    this.#secured = false;
+    const socket: Socket = connect({
       host: this.#host,
       port: this.#port,
       noDelay: true,
-      onread: {
-        buffer: this.#buffer,
-        callback: (length) => {
-          if (this.#socket === socket) for (const code of this.#replies.push(this.#buffer, length)) this.#onReply(code);
-          return true;
-        },
-      },
+      // One buffer for all that is read; a socket that goes over to TLS cannot have it.
+      ...(this.#tls ? {} : { onread: { buffer: this.#buffer, callback: (length: number) => this.#onBytes(socket, this.#buffer, length) } }),
     });
+    if (this.#tls) socket.on('data', (bytes: Buffer) => this.#onBytes(socket, bytes, bytes.length));
+    this.#listen(socket);
+  }
+
+  /** The handshake, and all that follows, on the secured socket. */
+  #secure(): void {
+    const raw = this.#socket;
+    if (raw === undefined) return;
+    raw.removeAllListeners('data');
+    const socket = secure({ socket: raw, rejectUnauthorized: false }, () => {
+      this.#secured = true;
+      this.#say('hello', 'EHLO load.example\r\n');
+    });
+    socket.on('data', (bytes: Buffer) => this.#onBytes(socket, bytes, bytes.length));
+    this.#listen(socket);
+  }
+
+  #onBytes(socket: Socket, bytes: Uint8Array, length: number): boolean {
+    if (this.#socket === socket) for (const code of this.#replies.push(bytes, length)) this.#onReply(code);
+    return true;
+  }
+
+  #listen(socket: Socket): void {
     this.#socket = socket;
     socket.setTimeout(idleMs, () => socket.destroy());
     const over = () => {
       socket.destroy();
-      if (this.#socket !== socket) return; // said goodbye before
+      if (this.#socket !== socket) return; // said goodbye before, or secured
       this.#socket = undefined;
       if (this.#done !== undefined) this.#end({ kind: !this.#greeted ? 'refused' : this.#step === 'dot' ? 'unanswered' : 'dropped' });
     };
@@ -103,8 +126,11 @@ export class SmtpClient {
       case 'banner':
         return this.#say('hello', 'EHLO load.example\r\n');
       case 'hello':
+        if (this.#tls && !this.#secured) return this.#say('starttls', 'STARTTLS\r\n');
         this.#greeted = true;
         return this.#say('mail', `MAIL FROM:<${sender}>\r\n`);
+      case 'starttls':
+        return this.#secure();
       case 'mail':
         return this.#say('rcpt', `RCPT TO:<${recipient}>\r\n`);
       case 'rcpt':

@@ -5,6 +5,8 @@ export interface PostfixPlace {
   dir: string; // everything of the instance
   tree: PostfixTree;
   port: number;
+  /** One more port, which offers STARTTLS; files, PEM. */
+  tls?: { port: number; cert: string; key: string };
   sinkPort: number;
   people: People;
   settings?: Readonly<Record<string, string>>; // of `main.cf`, beside ours
@@ -19,7 +21,7 @@ const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1
  * `main.cf` of a private instance: Postfix as Debian ships it, with virtual mailboxes (Maildir), everything else to the sink. Set apart
  * from the defaults are only places, names without DNS, and limits that our group would hit.
  */
-export function mainCf({ dir, tree, sinkPort, people, settings: more = {} }: PostfixPlace): string {
+export function mainCf({ dir, tree, sinkPort, people, tls, settings: more = {} }: PostfixPlace): string {
   const domains = [
     ...new Set([...people.users, ...(people.group === undefined ? [] : [people.group.address, ...people.group.members])].map(domainOf)),
   ];
@@ -49,6 +51,7 @@ export function mainCf({ dir, tree, sinkPort, people, settings: more = {} }: Pos
     maillog_file_prefixes: dir,
     maillog_file: `${dir}/maillog`,
     relayhost: `[127.0.0.1]:${sinkPort}`,
+    ...(tls === undefined ? {} : { smtpd_tls_cert_file: tls.cert, smtpd_tls_key_file: tls.key }),
     virtual_mailbox_domains: domains.join(' '),
     virtual_mailbox_base: `${dir}/mail`,
     virtual_mailbox_maps: `hash:${dir}/etc/mailboxes`,
@@ -62,18 +65,20 @@ export function mainCf({ dir, tree, sinkPort, people, settings: more = {} }: Pos
     .join('');
 }
 
-/** `master.cf`: Debian's, with our port instead of 25, nothing in a chroot, and without the transports to programs that are not here. */
-export function masterCf(distributed: string, port: number): string {
+/** `master.cf`: Debian's, with our port instead of 25 and another one for TLS, nothing in a chroot, and without the transports to programs that are not here. */
+export function masterCf(distributed: string, port: number, tlsPort: number | undefined): string {
   const lines = distributed.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
   const end = lines.findIndex((line) => line.startsWith('maildrop '));
   return lines
     .slice(0, end < 0 ? undefined : end)
-    .map((line) => {
+    .flatMap((line) => {
       const fields = line.trim().split(/\s+/);
       if (/^\s/.test(line) || fields.length < 8) return `  ${line.trim()}`; // options of the line before
       const [service = '', type = '', ...rest] = fields;
-      const name = service === 'smtp' && type === 'inet' ? `127.0.0.1:${port}` : service;
-      return [name, type, ...rest.with(2, 'n')].join(' ');
+      const listening = (name: string, ...more: string[]) => [name, type, ...rest.with(2, 'n'), ...more].join(' ');
+      if (service !== 'smtp' || type !== 'inet') return listening(service);
+      const plain = listening(`127.0.0.1:${port}`);
+      return tlsPort === undefined ? [plain] : [plain, listening(`127.0.0.1:${tlsPort}`, '-o', 'smtpd_tls_security_level=may')];
     })
     .map((line) => `${line}\n`)
     .join('');

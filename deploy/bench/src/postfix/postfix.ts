@@ -16,7 +16,7 @@ const queues = ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'ho
  */
 export async function startPostfix(place: PostfixPlace, say: (text: string) => void, toStop: ToStop): Promise<System> {
   if (process.getuid?.() !== 0) throw new BenchError('--vs postfix: Postfix changes user for its parts and can be started by root only');
-  const { dir, tree, port } = place;
+  const { dir, tree, port, tls } = place;
   const accounts = await ensureAccounts(say);
   const folder = async (name: string, mode: number, user = 0, group = 0): Promise<void> => {
     await mkdir(path.join(dir, name), { recursive: true, mode });
@@ -34,7 +34,7 @@ export async function startPostfix(place: PostfixPlace, say: (text: string) => v
   await writeFile(path.join(etc, 'main.cf'), mainCf(place));
   await writeFile(
     path.join(etc, 'master.cf'),
-    masterCf(await readFile(path.join(tree.root, 'usr/share/postfix/master.cf.dist'), 'utf8'), port),
+    masterCf(await readFile(path.join(tree.root, 'usr/share/postfix/master.cf.dist'), 'utf8'), port, tls?.port),
   );
   await writeFile(path.join(etc, 'mailboxes'), mailboxes);
   await writeFile(path.join(etc, 'aliases'), aliases);
@@ -53,6 +53,7 @@ export async function startPostfix(place: PostfixPlace, say: (text: string) => v
   return {
     name: 'postfix',
     smtp,
+    smtpTls: { ...smtp, port: tls?.port ?? port },
     newFolder: (address) => path.join(dir, 'mail', address.toLowerCase(), 'new'),
     roots: () => ({ postfix: master.pid }),
   };

@@ -45,7 +45,7 @@ export function costsOf(jsonLines: string): Costs {
     .filter((line) => line.trim() !== '')
     .map((line) => Line.safeParse(JSON.parse(line)))
     .flatMap((parsed) => (parsed.success && parsed.data.system === 'mailrail' ? [parsed.data] : []));
-  const mails = rows.filter(({ workload }) => /^W[12]/.test(workload));
+  const mails = rows.filter(({ workload }) => /^W[12](-reuse)?$/.test(workload));
   if (mails.length === 0) throw new Error('no line of workload W1 or W2 on mailrail, with CPU by process, is in it');
   const mailMs: Record<string, number> = { ...measured.mailMs };
   for (const stage of Object.keys(mailMs)) {
