@@ -11,11 +11,11 @@ const everyBytes = 4_194_304;
 
 /**
  * With many large messages at once a piece waits longer than a young collection takes it to be young, and is then left to the
- * collector of old space, which lets some 64 MB of them lie. So from this many bytes of buffers on, whether in use or not, all of
- * them are collected, and again when there is half as much more than what that left: some 40 ms for each, which nobody sees who does not stream
- * tens of megabytes at once.
+ * collector of old space, which lets some 64 MB of them lie. So from this many bytes of buffers on, in use or not, all is
+ * collected, and again when there is a quarter more than that left: some 40 ms each time, and only where tens of megabytes stream
+ * at once.
  */
-const manyBytes = 33_554_432;
+const manyBytes = 25_165_824;
 
 let streamed = 0;
 let fullAtBytes = manyBytes;
@@ -30,7 +30,7 @@ export function bytesStreamed(count: number): void {
   collect({ type: 'minor' });
   if (memoryUsage().arrayBuffers < fullAtBytes) return;
   collect({ type: 'major' });
-  fullAtBytes = Math.max(manyBytes, 1.5 * memoryUsage().arrayBuffers);
+  fullAtBytes = Math.max(manyBytes, 1.25 * memoryUsage().arrayBuffers);
 }
 
 function collector(): (options: { type: 'minor' | 'major' }) => void {
