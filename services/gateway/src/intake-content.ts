@@ -165,8 +165,9 @@ export function openContents({ store, key, fresh, first, check, filter, limits, 
   /** A large message that was checked: its bytes move behind its first lines, piece by piece. */
   async function moveBehind(lines: Buffer, unchecked: ContentWriter): Promise<Stored> {
     const leave = await together.moves.enter(moveBytes);
-    const to = store.writer(key);
+    let to: ContentWriter | undefined;
     try {
+      to = store.writer(key);
       await to.write(lines);
       const bytes: AsyncIterable<Uint8Array> = unchecked.readBack?.() ?? store.read((await unchecked.commit()).ref);
       for await (const chunk of bytes) {
@@ -175,7 +176,7 @@ export function openContents({ store, key, fresh, first, check, filter, limits, 
       }
       return await to.commit();
     } catch (error) {
-      await to.abort().catch(() => {});
+      await to?.abort().catch(() => {});
       throw error;
     } finally {
       await unchecked.abort().catch(() => {});
@@ -225,6 +226,7 @@ export function openContents({ store, key, fresh, first, check, filter, limits, 
 
     async abort() {
       check?.abort();
+      failure ??= { ok: false, cause: 'storage', reply: replies.localError }; // what still comes is dropped
       await drop();
     },
   };
