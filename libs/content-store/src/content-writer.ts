@@ -7,8 +7,8 @@ import { chunkBytes, readLater } from './read-file.ts';
 import { storeError } from './store-error.ts';
 
 /** So much is kept in memory before a file is opened; most mail never gets there and takes the short way of `put`. */
-const spillBytes = 131_072;
-/** With so much unwritten the caller is asked to wait. */
+const spillBytes = 65_536;
+/** With so much unwritten, what the disk has been given included, the caller is asked to wait. */
 const fullBytes = 2 * spillBytes;
 const largePiece = 16_384;
 
@@ -62,6 +62,7 @@ export async function putFresh(bodies: BodyFiles, disk: Disk, place: Place, byte
 export function contentWriter(bodies: BodyFiles, disk: Disk, place: Place): ContentWriter {
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
+  let writingBytes = 0; // given to the disk, which has not said yet that it has them
   let sizeBytes = 0;
   let spilling: Promise<void> | undefined; // never rejects
   let file: TemporaryFile | undefined;
@@ -80,16 +81,19 @@ export function contentWriter(bodies: BodyFiles, disk: Disk, place: Place): Cont
       while (waitingBytes >= spillBytes && state !== 'aborted') {
         file ??= bodies.create();
         digest ??= createHash('sha256');
-        const pieces = take();
-        for (const bytes of fewPieces(pieces)) {
+        writingBytes = waitingBytes;
+        const pieces = fewPieces(take()).reverse();
+        for (let bytes = pieces.pop(); bytes !== undefined; bytes = pieces.pop()) {
           const written = writeAllLater(disk, file.fd, bytes);
           digest.update(bytes);
           await written;
+          writingBytes -= bytes.length;
         }
       }
     } catch (error) {
       failure = { error };
       take();
+      writingBytes = 0;
       file?.discard();
     }
     spilling = undefined;
@@ -102,9 +106,8 @@ export function contentWriter(bodies: BodyFiles, disk: Disk, place: Place): Cont
       waiting.push(chunk);
       waitingBytes += chunk.length;
       sizeBytes += chunk.length;
-      if (waitingBytes < spillBytes) return undefined;
-      spilling ??= spill();
-      return waitingBytes >= fullBytes ? spilling : undefined;
+      if (waitingBytes >= spillBytes) spilling ??= spill();
+      return waitingBytes + writingBytes >= fullBytes ? spilling : undefined;
     },
     async *readBack() {
       await spilling;

@@ -6,7 +6,7 @@ import type { OrganizationSnapshot, OrganizationSource } from '@mailrail/organiz
 import { type Reply, replies } from '@mailrail/smtp';
 import type { Log, Metrics } from '@mailrail/telemetry';
 import type { ContentCheck } from './content-check.ts';
-import { type Contents, openContents } from './intake-content.ts';
+import { type Contents, openContents, together } from './intake-content.ts';
 import { type MailFacts, mailFacts, mailsOf } from './mails-of.ts';
 import { expiryOf, type Wishes } from './wishes.ts';
 
@@ -112,7 +112,7 @@ export interface AcceptorOptions {
   metrics: Pick<Metrics, 'recipients' | 'possibleDuplicates'>;
   /** Messages of one client between their first byte and their answer (B7). Default 500. */
   maxInHandPerClient?: number;
-  /** Messages up to this size are collected and stored in one call; larger ones stream. Default 262,144. */
+  /** Messages up to this size are collected and stored in one call; larger ones stream. While many are collected 65,536 at most. Default 262,144. */
   collectBytes?: number;
   now?: () => number;
 }
@@ -134,6 +134,7 @@ export function openAcceptor(options: AcceptorOptions): Acceptor {
   const { line, organization, maxInHandPerClient = 500 } = options;
   const now = options.now ?? Date.now;
   const inHand = new Map<string, number>();
+  const shared = together();
   let total = 0;
 
   function obstacle(): Refused | undefined {
@@ -198,6 +199,7 @@ export function openAcceptor(options: AcceptorOptions): Acceptor {
       filter,
       limits: snapshot.settings.limits,
       collectBytes: options.collectBytes ?? 262_144,
+      together: shared,
     });
     let open = true;
     const close = () => {

@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer';
 import type { ContentStore, ContentWriter, Stored } from '@mailrail/content-store';
+import { type ByteGate, byteGate } from '@mailrail/foreign';
 import { type Reply, replies } from '@mailrail/smtp';
 import { bytesStreamed, type FirstLines, type HeaderFilter } from '@mailrail/mail';
 import type { ContentCheck } from './content-check.ts';
@@ -14,6 +15,26 @@ export interface ContentsOptions {
   filter: HeaderFilter;
   limits: { messageBytes: number; headerBytes: number };
   collectBytes: number;
+  together: Together;
+}
+
+/** What the messages of one acceptor share, so that many at once do not cost many times what one may. */
+export interface Together {
+  /** Bytes collected by all of them. */
+  collectedBytes: number;
+  /** Through which large messages move behind their first lines. */
+  moves: ByteGate;
+}
+
+/** With so much collected in all, each message collects `fewBytes` only: some 50 at a time never come to that. */
+const mostTogetherBytes = 12_582_912;
+const fewBytes = 65_536;
+/** One that moves holds a piece that was read and what the store has not written yet. More at once are no faster on a disk. */
+const moveBytes = 524_288;
+const mostMovingBytes = 4 * moveBytes;
+
+export function together(): Together {
+  return { collectedBytes: 0, moves: byteGate(mostMovingBytes) };
 }
 
 export type ContentsResult =
@@ -35,10 +56,11 @@ const mostPieces = 128;
  * Collects a small message and stores it in one call; a larger one streams, so that a message of 50 MB is never in memory.
  * After a failure or past a limit the bytes are dropped at once; `finish` tells which it was.
  */
-export function openContents({ store, key, fresh, first, check, filter, limits, collectBytes }: ContentsOptions): Contents {
+export function openContents({ store, key, fresh, first, check, filter, limits, collectBytes, together }: ContentsOptions): Contents {
   // What is checked gets its first lines at the end: a result stands among them.
   let parts: Buffer[] = check === undefined ? [first.bytes] : [];
   let collected = first.bytes.length;
+  let counted = 0; // of it in what is collected together
   let small: Buffer[] = []; // what came in pieces too small to be kept as they are
   let smallTotal = 0;
   let writer: ContentWriter | undefined;
@@ -51,17 +73,22 @@ export function openContents({ store, key, fresh, first, check, filter, limits, 
   function fail(failed: ContentsResult & { ok: false }): void {
     failure ??= failed;
     check?.abort();
-    parts = [];
     void drop();
   }
 
   async function drop(): Promise<void> {
     const open = writer;
     writer = undefined;
-    parts = [];
+    letGo();
     small = [];
     // The store could not take the bytes back: it removes what is abandoned by itself.
     await open?.abort().catch(() => {});
+  }
+
+  function letGo(): void {
+    parts = [];
+    together.collectedBytes -= counted;
+    counted = 0;
   }
 
   function storageFailed(error: unknown): void {
@@ -89,14 +116,16 @@ export function openContents({ store, key, fresh, first, check, filter, limits, 
     if (writer !== undefined) return stream(writer, bytes);
     parts.push(bytes);
     collected += bytes.length;
-    if (collected <= collectBytes) return;
+    counted += bytes.length;
+    together.collectedBytes += bytes.length;
+    if (collected <= collectBytes && (collected <= fewBytes || together.collectedBytes <= mostTogetherBytes)) return;
     try {
       writer = store.writer(check === undefined ? key : { ...key, form: `${key.form}.unchecked` });
     } catch (error) {
       return storageFailed(error);
     }
     for (const part of parts) stream(writer, part);
-    parts = [];
+    letGo();
   }
 
   function stream(to: ContentWriter, bytes: Buffer): void {
@@ -135,8 +164,10 @@ export function openContents({ store, key, fresh, first, check, filter, limits, 
 
   /** A large message that was checked: its bytes move behind its first lines, piece by piece. */
   async function moveBehind(lines: Buffer, unchecked: ContentWriter): Promise<Stored> {
-    const to = store.writer(key);
+    const leave = await together.moves.enter(moveBytes);
+    let to: ContentWriter | undefined;
     try {
+      to = store.writer(key);
       await to.write(lines);
       const bytes: AsyncIterable<Uint8Array> = unchecked.readBack?.() ?? store.read((await unchecked.commit()).ref);
       for await (const chunk of bytes) {
@@ -145,10 +176,11 @@ export function openContents({ store, key, fresh, first, check, filter, limits, 
       }
       return await to.commit();
     } catch (error) {
-      await to.abort().catch(() => {});
+      await to?.abort().catch(() => {});
       throw error;
     } finally {
       await unchecked.abort().catch(() => {});
+      leave();
     }
   }
 
@@ -188,12 +220,13 @@ export function openContents({ store, key, fresh, first, check, filter, limits, 
         fail({ ok: false, cause: 'storage', reply: replies.storageFailed, error });
         return { ok: false, cause: 'storage', reply: replies.storageFailed, error };
       } finally {
-        parts = [];
+        letGo();
       }
     },
 
     async abort() {
       check?.abort();
+      failure ??= { ok: false, cause: 'storage', reply: replies.localError }; // what still comes is dropped
       await drop();
     },
   };

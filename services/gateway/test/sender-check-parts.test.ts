@@ -64,13 +64,20 @@ describe('what the library sees', () => {
   }
 
   test.each([
-    ['as it is', ['A: b\r\n\r\nx\r\n']],
-    ['byte by byte', 'A: b\r\nC: d\r\n\r\nx\r\n\r\ny\r\n'.split('')],
+    ['as it is', ['A: b\r\nDKIM-Signature: v=1\r\n\r\nx\r\n']],
+    ['as it is, sealed on its way', ['ARC-Message-Signature : i=1\r\nA: b\r\n\r\nx\r\n']],
+    ['byte by byte', 'dkim-signature: v=1\r\nC: d\r\n\r\nx\r\n\r\ny\r\n'.split('')],
     ['without a body', ['A: b\r\n']],
-    ['without a header', ['\r\nx\r\n']],
     ['nothing', ['']],
   ])('%s', async (_, chunks) => {
     expect(await through(chunks)).toBe(chunks.join(''));
+  });
+
+  test.each([
+    ['unsigned', ['A: b\r\nX-DKIM-Signature: v=1\r\n\r\nDKIM-Signature: v=1\r\n'], 'A: b\r\nX-DKIM-Signature: v=1\r\n\r\n'],
+    ['without a header', ['\r\nx\r\n'], '\r\n'],
+  ])('nothing of a body that no signature speaks of: %s', async (_, chunks, seen) => {
+    expect(await through(chunks)).toBe(seen);
   });
 
   test('ten signatures, and the rest of the header', async () => {
@@ -82,7 +89,7 @@ describe('what the library sees', () => {
 
   test('a line without end ends it', async () => {
     const piece = 'x'.repeat(60_000);
-    const seen = await through(['A: b\r\n\r\nfirst\r\n', ...Array.from({ length: 50 }, () => piece), '\r\nlast\r\n']);
+    const seen = await through(['DKIM-Signature: v=1\r\n\r\nfirst\r\n', ...Array.from({ length: 50 }, () => piece), '\r\nlast\r\n']);
     expect(seen.length).toBeLessThan(300_000);
     expect(seen).not.toContain('last');
   });

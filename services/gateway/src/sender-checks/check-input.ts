@@ -7,9 +7,9 @@ const blank = Buffer.from('\r\n\r\n');
 const lineFeed = 0x0a;
 
 /**
- * What the library may see of a message: its header block with at most so many signatures as are looked at, then the body up to a
- * line that is longer than any may be. Whoever signs more, or sends such a line, must not get more work out of us; a signature
- * over what was left out does not verify.
+ * What the library may see of a message: its header block with at most so many signatures as are looked at, then, when one is there,
+ * the body up to a line that is longer than any may be. Whoever signs more, or sends such a line, must not get more work out of us;
+ * a signature over what was left out does not verify.
  */
 export class CheckInput {
   readonly #to: Writable;
@@ -45,7 +45,12 @@ export class CheckInput {
     this.#header = undefined;
     const at = whole.subarray(0, 2).equals(blank.subarray(0, 2)) ? 0 : whole.indexOf(blank);
     const end = at < 0 ? whole.length : at + (at === 0 ? 0 : 2);
-    this.#to.write(fewSignatures(whole.subarray(0, end)));
+    const header = whole.subarray(0, end);
+    if (!hasBodyHash(header)) {
+      this.#cut = true;
+      return this.#to.write(whole.subarray(0, end + 2));
+    }
+    this.#to.write(fewSignatures(header));
     return this.#body(whole.subarray(end));
   }
 
@@ -60,6 +65,11 @@ export class CheckInput {
     }
     return chunk.length === 0 || this.#to.write(chunk);
   }
+}
+
+/** Whether anything in the header speaks of the body; else the library would look at each byte of it for nothing. */
+function hasBodyHash(header: Buffer): boolean {
+  return /^(?:dkim-signature|arc-message-signature)[ \t\r\n]*:/im.test(header.toString('latin1'));
 }
 
 /** The header block without the signatures behind the first ones. */

@@ -34,7 +34,7 @@ export interface SenderChecks {
 
 const maxQuestions = 150;
 /** What waits between the socket and the library. */
-const bufferBytes = 131_072;
+const bufferBytes = 16_384;
 
 /**
  * SPF, DKIM, DMARC and ARC of a message as it streams by: nothing of it is kept. An error of the library is nobody's fault: the
