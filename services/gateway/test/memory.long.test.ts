@@ -35,7 +35,7 @@ beforeAll(async () => {
       SMTP_PORT: '0',
       LMTP_PORT: '0',
     },
-    ['--max-semi-space-size=8'],
+    ['--max-semi-space-size=8', '--expose-gc', '--import', "data:text/javascript,process.on('SIGUSR2',()=>globalThis.gc())"],
   );
 }, 60_000);
 
@@ -56,6 +56,15 @@ async function peakDuring(action: () => Promise<void>): Promise<number> {
   writeFileSync(`/proc/${gateway.pid}/clear_refs`, '5');
   await action();
   return megabytes('VmHWM');
+}
+
+/** What is resident when nothing is left that only waits to be collected: how much of that there is varies more than what is asked here. */
+async function megabytesInUse(): Promise<number> {
+  const talk = await Talk.hello(gateway.ports.smtp);
+  process.kill(gateway.pid, 'SIGUSR2');
+  for (let turn = 0; turn < 3; turn++) await talk.say('NOOP'); // the signal was heard in between
+  await talk.say('QUIT');
+  return megabytes('VmRSS');
 }
 
 const line = Buffer.from(`${'x'.repeat(70)}\r\n`);
@@ -118,10 +127,9 @@ test('a client that drips costs nothing but its socket', async () => {
     }
   };
   await drip(300); // until the heap has found its size
-  const before = megabytes('VmRSS');
+  const before = await megabytesInUse();
   await drip(1_500);
-  const after = megabytes('VmRSS');
-  expect(after - before).toBeLessThan(10);
+  expect((await megabytesInUse()) - before).toBeLessThan(10);
 }, 120_000);
 
 test('200 sessions at once stay under 300 MB, whether they wait, send small mail or large', async () => {
