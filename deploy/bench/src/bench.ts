@@ -1,7 +1,7 @@
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { selfSigned } from '@mailrail/local';
+import { certificateOf } from '@mailrail/local';
 import { freePorts } from '@mailrail/testing';
 import { addressesIn } from './address-file.ts';
 import { startGenerator } from './generator/generator.ts';
@@ -96,22 +96,13 @@ async function openSystems(options: BenchOptions, dir: string, people: People, {
       dir: path.join(dir, 'postfix'),
       tree,
       port,
-      tls: { port: tlsPort, ...(await certificateFiles(dir)) },
+      tls: { port: tlsPort, ...(await certificateOf(dir)) },
       sinkPort: relay.port,
       people,
     };
     systems.push(await startPostfix(place, say, toStop));
   }
   return { systems, sink };
-}
-
-/** Its key is readable by root alone, as whom Postfix reads it. */
-async function certificateFiles(dir: string): Promise<{ cert: string; key: string }> {
-  const files = { cert: path.join(dir, 'postfix.crt'), key: path.join(dir, 'postfix.key') };
-  const { cert, key } = await selfSigned(Date.now());
-  writeFileSync(files.cert, cert);
-  writeFileSync(files.key, key, { mode: 0o600 });
-  return files;
 }
 
 async function ownLine({ processes, profile }: BenchOptions, dir: string, people: People, say: Voice['say'], toStop: ToStop) {

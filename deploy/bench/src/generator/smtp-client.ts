@@ -87,6 +87,7 @@ export class SmtpClient {
     const raw = this.#socket;
     if (raw === undefined) return;
     raw.removeAllListeners('data');
+    raw.setTimeout(0); // it sees nothing more of what goes on
     const socket = secure({ socket: raw, rejectUnauthorized: false }, () => {
       this.#secured = true;
       this.#say('hello', 'EHLO load.example\r\n');
