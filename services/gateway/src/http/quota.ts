@@ -28,7 +28,7 @@ export function keyQuotas(limits: RateLimits, gateway: string): Quotas {
         quota,
         measures.map((measure) => ({ measure, by: use[measure], need: Math.max(1, use[measure]) })),
       );
-      return over === undefined ? 0 : (over.waitMs ?? 0);
+      return over === undefined ? 0 : (over.waitMs ?? Number.POSITIVE_INFINITY);
     },
     async charge(client, quota, use) {
       await take(

@@ -45,12 +45,12 @@ export class CheckInput {
     this.#header = undefined;
     const at = whole.subarray(0, 2).equals(blank.subarray(0, 2)) ? 0 : whole.indexOf(blank);
     const end = at < 0 ? whole.length : at + (at === 0 ? 0 : 2);
-    const header = whole.subarray(0, end);
+    const header = whole.toString('latin1', 0, end);
     if (!hasBodyHash(header)) {
       this.#cut = true;
       return this.#to.write(whole.subarray(0, end + 2));
     }
-    this.#to.write(fewSignatures(header));
+    this.#to.write(fewSignatures(header), 'latin1');
     return this.#body(whole.subarray(end));
   }
 
@@ -68,14 +68,14 @@ export class CheckInput {
 }
 
 /** Whether anything in the header speaks of the body; else the library would look at each byte of it for nothing. */
-function hasBodyHash(header: Buffer): boolean {
-  return /^(?:dkim-signature|arc-message-signature)[ \t\r\n]*:/im.test(header.toString('latin1'));
+function hasBodyHash(header: string): boolean {
+  return /^(?:dkim-signature|arc-message-signature)[ \t\r\n]*:/im.test(header);
 }
 
 /** The header block without the signatures behind the first ones. */
-function fewSignatures(header: Buffer): Buffer {
-  const fields = header.toString('latin1').split(/(?<=\r\n)(?![ \t])/);
+function fewSignatures(header: string): string {
+  const fields = header.split(/(?<=\r\n)(?![ \t])/);
   let count = 0;
   const kept = fields.filter((field) => !/^dkim-signature[ \t]*:/i.test(field) || ++count <= maxSignatures);
-  return count <= maxSignatures ? header : Buffer.from(kept.join(''), 'latin1');
+  return count <= maxSignatures ? header : kept.join('');
 }
