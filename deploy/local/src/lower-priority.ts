@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { codeOf } from './error-code.ts';
 
 const tries = 20;
 const betweenTriesMs = 150;
@@ -26,7 +27,7 @@ export async function lowerPriority(pid: number, niceness: number): Promise<void
       await writeFile(`/proc/${pid}/autogroup`, String(niceness), { flag: 'r+' }); // never makes a file
       return;
     } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || error.code !== 'EAGAIN') return; // no such thing here, or gone
+      if (codeOf(error) !== 'EAGAIN') return; // no such thing here, or gone
       await pause(betweenTriesMs, undefined, { ref: false });
     }
   }
